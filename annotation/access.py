@@ -1,0 +1,24 @@
+"""Who may work where: a matter of the role, and in some campaigns also of a list."""
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from annotation.models import Campaign, CampaignWorker
+from annotation.models.campaigns import State
+from webapp.workspaces.models import Role, Workspace
+
+MANAGES = (Role.MANAGER,)
+READS = (Role.MANAGER, Role.VIEWER)
+WORKS = (Role.ANNOTATOR, Role.MANAGER)
+
+
+def campaigns_to_work_in(user: Any, workspace: Workspace) -> QuerySet[Campaign]:
+    """The open campaigns of a workspace in which `user` may be handed work.
+
+    The caller has checked that the user is a member whose role works (`WORKS`).
+    """
+    listed = CampaignWorker.objects.filter(campaign=OuterRef("pk"), user=user)
+    return Campaign.objects.filter(
+        Q(everyone=True) | Exists(listed), workspace=workspace, state=State.OPEN
+    )

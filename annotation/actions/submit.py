@@ -1,0 +1,192 @@
+"""Take a person's answer: exactly once, or not at all and with the text kept.
+
+The idempotency key is made by the form, so a double click, a retry and the back button all name the
+same submission. The assignment's attempt is the fencing token: who has lost the item to somebody
+else cannot submit it any more, and finds the text as a draft.
+"""
+
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from annotation.actions.save_draft import keep_as_draft
+from annotation.domain import answers
+from annotation.models import (
+    Assignment,
+    Campaign,
+    Comparison,
+    Demonstration,
+    Draft,
+    Ranking,
+    RankingEntry,
+)
+from annotation.models.assignments import AssignmentState
+from annotation.models.campaigns import Kind, State
+from webapp.audit.actions.record import record
+
+Judged = Demonstration | Comparison | Ranking
+KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
+    Kind.DEMONSTRATION: (Demonstration, answers.Demonstration),
+    Kind.COMPARISON: (Comparison, answers.Comparison),
+    Kind.RANKING: (Ranking, answers.RankedAnswers),
+}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """An answer with what came along: the form's key, the claim it belongs to, a note, the time.
+
+    `typed` is the form as it was filled in; it is kept as a draft if the answer cannot be taken.
+    """
+
+    answer: answers.Answer
+    key: uuid.UUID
+    attempt: int
+    comment: str = ""
+    seconds: float | None = None
+    typed: dict[str, Any] = field(default_factory=dict)
+
+
+class AssignmentLost(Exception):
+    """The reservation ran out and the item went on; the answer was kept as a draft."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This item was reserved too long and was given on. Your text is kept as a draft.")
+        )
+
+
+class KeyReused(Exception):
+    """The same key came with another answer: two different submissions may not share one."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This form was already sent with another answer. Load the page anew."))
+
+
+def submit(*, assignment: Assignment, annotator: Any, submission: Submission) -> Judged:
+    """Store the answer and close the assignment; sent twice, the first row is the answer.
+
+    Raises:
+        ValidationError: the answer does not fit what was shown.
+        AssignmentLost: the person does not hold the item any more; the text is kept as a draft.
+        KeyReused: the key was used for another answer.
+    """
+    model, expected = KINDS[assignment.campaign.kind]
+    if not isinstance(submission.answer, expected):
+        raise ValidationError(_("This campaign asks for something else."), code="kind")
+    _check(assignment, submission.answer)
+    try:
+        with transaction.atomic():
+            return _store(model, assignment, annotator, submission)
+    except (IntegrityError, AssignmentLost) as refused:
+        before = model.objects.filter(idempotency_key=submission.key).first()
+        if before is None and isinstance(refused, IntegrityError):
+            raise  # not the key: a broken invariant must be seen
+        if before is None:
+            keep_as_draft(
+                item=assignment.item,
+                annotator=annotator,
+                content=submission.typed or asdict(submission.answer),
+            )
+            raise AssignmentLost from refused
+        if before.annotator_id != annotator.pk or not _says_the_same(
+            before, submission, assignment
+        ):
+            raise KeyReused from refused
+        return before
+
+
+def _check(assignment: Assignment, answer: answers.Answer) -> None:
+    if isinstance(answer, answers.RankedAnswers):
+        try:
+            answer.check(assignment.shown_order)
+        except ValueError as malformed:
+            raise ValidationError(str(malformed), code="ranking") from None
+
+
+def _store(
+    model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
+) -> Judged:
+    # No join here: it would move the conditions into a subquery, which PostgreSQL does not look at
+    # again after waiting for a row that somebody else has just released.
+    accepting = Campaign.objects.filter(pk=assignment.campaign_id).exclude(state=State.CLOSED)
+    held = Assignment.objects.filter(
+        pk=assignment.pk,
+        annotator=annotator,
+        attempt=submission.attempt,
+        state=AssignmentState.LEASED,
+        campaign_id__in=accepting.values("pk"),
+    )
+    if not held.update(
+        state=AssignmentState.SUBMITTED, submitted_at=timezone.now(), lease_until=None
+    ):
+        raise AssignmentLost
+    judged = model.objects.create(
+        prompt_id=assignment.item.prompt_id,
+        annotator=annotator,
+        assignment=assignment,
+        idempotency_key=submission.key,
+        comment=submission.comment,
+        seconds=submission.seconds,
+        supersedes=_undone(model, assignment),
+        **_columns(assignment, submission.answer),
+    )
+    if isinstance(submission.answer, answers.RankedAnswers):
+        RankingEntry.objects.bulk_create(_entries(judged, assignment, submission.answer))
+    Draft.objects.filter(item_id=assignment.item_id, annotator=annotator).delete()
+    record(
+        actor=annotator,
+        action=f"{assignment.campaign.kind}.submit",
+        target=judged,
+        workspace=assignment.campaign.workspace,
+    )
+    return judged
+
+
+def _undone(model: type[Judged], assignment: Assignment) -> Any:
+    """The version that this one corrects, after an undo; None at the first submission."""
+    if assignment.submitted_at is None:
+        return None
+    return model.objects.filter(assignment=assignment, superseded_by__isnull=True).first()
+
+
+def _columns(assignment: Assignment, answer: answers.Answer) -> dict[str, Any]:
+    if isinstance(answer, answers.Demonstration):
+        return {"text": answer.text}
+    if isinstance(answer, answers.Comparison):
+        left, right = assignment.shown_order
+        return {
+            "left_id": left,
+            "right_id": right,
+            "choice": answer.choice.value,
+            "strength": answer.strength.value if answer.strength else "",
+            "pair_probability": assignment.item.pair_probability,
+        }
+    return {}
+
+
+def _entries(
+    ranking: Any, assignment: Assignment, answer: answers.RankedAnswers
+) -> list[RankingEntry]:
+    tiers = {one: place for place, tier in enumerate(answer.tiers, start=1) for one in tier}
+    return [
+        RankingEntry(ranking=ranking, completion_id=one, tier=tiers.get(one), position=position)
+        for position, one in enumerate(assignment.shown_order, start=1)
+    ]
+
+
+def _says_the_same(before: Judged, submission: Submission, assignment: Assignment) -> bool:
+    """Whether a stored row is what this submission would have stored."""
+    if before.assignment_id != assignment.pk or before.comment != submission.comment:
+        return False
+    if isinstance(before, Ranking) and isinstance(submission.answer, answers.RankedAnswers):
+        stored = set(before.entries.values_list("completion_id", "tier"))
+        wanted = _entries(before, assignment, submission.answer)
+        return stored == {(entry.completion_id, entry.tier) for entry in wanted}
+    columns = _columns(assignment, submission.answer)
+    return all(getattr(before, name) == value for name, value in columns.items())

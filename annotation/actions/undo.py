@@ -1,0 +1,41 @@
+"""Take the last submission back into work. Its row stays until the corrected one supersedes it."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from annotation.actions.give_back import give_back
+from annotation.models import Assignment, Campaign
+from annotation.models.assignments import AssignmentState
+from annotation.models.campaigns import State
+from webapp.audit.actions.record import record
+
+
+def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
+    """Reopen the last item that `annotator` submitted here; what is held now goes back first.
+
+    The old judgement counts until the corrected one is in, so that nothing acknowledged is lost by
+    an undo that is never finished.
+
+    Raises:
+        ValidationError: nothing was submitted here, or the campaign is closed.
+    """
+    if campaign.state == State.CLOSED:
+        raise ValidationError(_("This campaign is closed: its work can be read, not changed."))
+    with transaction.atomic():
+        mine = Assignment.objects.select_for_update().filter(campaign=campaign, annotator=annotator)
+        last = mine.filter(state=AssignmentState.SUBMITTED).order_by("-submitted_at").first()
+        if last is None:
+            raise ValidationError(_("You have submitted nothing here yet."))
+        give_back(mine.filter(state=AssignmentState.LEASED))
+        Assignment.objects.filter(pk=last.pk).update(
+            state=AssignmentState.LEASED,
+            lease_until=Now() + campaign.reservation,
+            attempt=last.attempt + 1,
+        )
+        record(actor=annotator, action="assignment.undo", target=last, workspace=campaign.workspace)
+    last.refresh_from_db()
+    return last

@@ -1,0 +1,181 @@
+"""/api/v1/workspaces/<slug>/campaigns/: the same work for programs, answers by letter too."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotation.access import READS, WORKS, campaigns_to_work_in
+from annotation.actions.assign import assign
+from annotation.actions.skip import skip
+from annotation.actions.submit import AssignmentLost, KeyReused, submit
+from annotation.domain.answers import Unanswered
+from annotation.models import Assignment, Campaign, Completion
+from annotation.models.campaigns import Kind, State
+from annotation.models.judgements import Choice, Strength
+from annotation.queries import campaigns_with_progress, held_assignment
+from annotation.work_form import LETTERS, read_submission
+from webapp.api.endpoint import Endpoint, Strict
+from webapp.api.filters import Filter
+from webapp.api.permissions import api_workspace
+from webapp.workspaces.access import person_of
+
+
+class CampaignRow(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(Kind.choices)
+    state = serializers.ChoiceField(State.choices)
+    overlap = serializers.IntegerField(help_text="People per item")
+    slots = serializers.IntegerField(help_text="Items times overlap")
+    finished = serializers.IntegerField(help_text="Slots that are answered")
+
+
+class ShownRow(serializers.Serializer):
+    letter = serializers.CharField(help_text="Its place on the screen: A is the first (left) one")
+    text = serializers.CharField()
+
+
+class ItemRow(serializers.Serializer):
+    """What is to be judged, and what the submission must name."""
+
+    assignment = serializers.IntegerField()
+    attempt = serializers.IntegerField(help_text="Send it back with the answer")
+    kind = serializers.ChoiceField(Kind.choices)
+    messages = serializers.JSONField(help_text="The prompt: a list of {role, content}")
+    answers = ShownRow(many=True)
+    lease_until = serializers.DateTimeField(allow_null=True)
+
+
+class ClaimRow(serializers.Serializer):
+    item = ItemRow(allow_null=True, help_text="null: nothing (more) for you here")
+
+
+class AnswerBody(Strict):
+    key = serializers.UUIDField(help_text="Made by you, once per answer; sent again it is harmless")
+    attempt = serializers.IntegerField(min_value=1)
+    text = serializers.CharField(required=False, max_length=100_000, trim_whitespace=False)
+    choice = serializers.ChoiceField(Choice.choices, required=False)
+    strength = serializers.ChoiceField(Strength.choices, required=False)
+    ranking = serializers.CharField(
+        required=False, max_length=200, help_text="Letters, best first: D > C > A = B"
+    )
+    comment = serializers.CharField(required=False, max_length=5000, allow_blank=True)
+    seconds = serializers.FloatField(required=False, min_value=0, max_value=86_400)
+
+
+class SubmittedRow(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    created_at = serializers.DateTimeField()
+
+
+class SkipBody(Strict):
+    reason = serializers.CharField(max_length=500)
+    flagged = serializers.BooleanField(default=False)
+
+
+class Lost(APIException):
+    """The item is not held any more (409); the answer was kept as a draft."""
+
+    status_code = 409
+
+
+class CampaignsEndpoint(Endpoint):
+    is_list = True
+    serializer_class = CampaignRow
+    filters = {
+        "state": Filter("state", choices=State.values),
+        "kind": Filter("kind", choices=Kind.values),
+    }
+    sorts = {"id": "pk", "name": "name"}
+
+    @extend_schema(summary="Campaigns that you manage, watch or may work in")
+    def get(self, request: Request, slug: str) -> Response:
+        workspace: Any = api_workspace(request, slug)
+        campaigns: QuerySet[Campaign] = Campaign.objects.filter(workspace=workspace)
+        if workspace.role not in READS:
+            campaigns = campaigns.filter(pk__in=campaigns_to_work_in(request.user, workspace))
+        return self.paged(campaigns_with_progress(campaigns))
+
+
+class ClaimEndpoint(Endpoint):
+    serializer_class = ClaimRow
+
+    @extend_schema(
+        summary="Take the next item, or get the one you hold", request=None, responses=ClaimRow
+    )
+    def post(self, request: Request, slug: str, campaign: int) -> Response:
+        workspace = api_workspace(request, slug, *WORKS)
+        found = get_object_or_404(campaigns_to_work_in(request.user, workspace), pk=campaign)
+        held = assign(campaign=found, annotator=person_of(request))
+        return self.one({"item": _item(found, held) if held is not None else None})
+
+
+class SubmitEndpoint(Endpoint):
+    serializer_class = SubmittedRow
+
+    @extend_schema(
+        summary="Answer the item that you hold", request=AnswerBody, responses={201: SubmittedRow}
+    )
+    def post(self, request: Request, slug: str, campaign: int, assignment: int) -> Response:
+        held = _assignment(request, slug, campaign, assignment)
+        form = {name: str(value) for name, value in self.wanted(AnswerBody).items()}
+        if "ranking" in form:
+            form["typed"] = form.pop("ranking")
+        try:
+            submission = read_submission(held.campaign.kind, held.shown_order, form)
+            row = submit(assignment=held, annotator=person_of(request), submission=submission)
+        except Unanswered as missing:
+            raise ValidationError(str(missing)) from None
+        except (AssignmentLost, KeyReused) as lost:
+            raise Lost(str(lost)) from None
+        return self.one(row, status=201)
+
+
+class SkipEndpoint(Endpoint):
+    serializer_class = ClaimRow
+
+    @extend_schema(
+        summary="Pass the item on with a reason", request=SkipBody, responses={200: ClaimRow}
+    )
+    def post(self, request: Request, slug: str, campaign: int, assignment: int) -> Response:
+        held = _assignment(request, slug, campaign, assignment)
+        if skip(assignment=held, annotator=person_of(request), **self.wanted(SkipBody)) is None:
+            raise Lost(_("You do not hold this item any more."))
+        return self.one({"item": None})
+
+
+def _assignment(request: Request, slug: str, campaign: int, pk: int) -> Assignment:
+    workspace = api_workspace(request, slug, *WORKS)
+    found = get_object_or_404(
+        Assignment.objects.select_related("item__prompt", "campaign__workspace"),
+        campaign__workspace=workspace,
+        campaign_id=campaign,
+        pk=pk,
+    )
+    may = campaigns_to_work_in(request.user, workspace).filter(pk=campaign).exists()
+    if not may and held_assignment(request.user, found.campaign) != found:
+        get_object_or_404(Assignment.objects.none())
+    return found
+
+
+def _item(campaign: Campaign, held: Assignment) -> dict[str, Any]:
+    texts = Completion.objects.in_bulk(held.shown_order)
+    return {
+        "assignment": held.pk,
+        "attempt": held.attempt,
+        "kind": campaign.kind,
+        "messages": held.item.prompt.messages,
+        "answers": [
+            {"letter": letter, "text": texts[pk].text}
+            for letter, pk in zip(LETTERS, held.shown_order, strict=False)
+        ],
+        "lease_until": held.lease_until,
+    }

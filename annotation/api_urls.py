@@ -1,0 +1,20 @@
+"""Endpoints of people's work, below /api/v1/workspaces/<slug>/campaigns/."""
+
+from django.urls import path
+
+from annotation import api
+
+urlpatterns = [
+    path("", api.CampaignsEndpoint.as_view(), name="api_campaigns"),
+    path("<int:campaign>/claim/", api.ClaimEndpoint.as_view(), name="api_claim"),
+    path(
+        "<int:campaign>/assignments/<int:assignment>/submit/",
+        api.SubmitEndpoint.as_view(),
+        name="api_submit",
+    ),
+    path(
+        "<int:campaign>/assignments/<int:assignment>/skip/",
+        api.SkipEndpoint.as_view(),
+        name="api_skip",
+    ),
+]

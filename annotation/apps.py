@@ -1,0 +1,17 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AnnotationConfig(AppConfig):
+    name = "annotation"
+
+    def ready(self) -> None:
+        from annotation.access import WORKS
+        from annotation.home import open_campaigns
+        from webapp import navigation
+        from webapp.workspaces import home
+
+        home.register(10, open_campaigns)
+
+        navigation.register(10, _("Campaigns"), "annotation:campaigns", icon="layers")
+        navigation.register(12, _("My work"), "annotation:own_work", WORKS, icon="edit")

@@ -1,0 +1,133 @@
+"""Prompts that are there twice: the same text, the same conversation, and nearly the same text."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation.domain.shingles import Shingles
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A scraped conversation as the deduplication sees it. question, answer: its first turns."""
+
+    id: str
+    question: str
+    answer: str
+    uses_plugins: bool = False
+
+
+def dedupe_conversations(samples: Iterable[Sample]) -> tuple[list[int], dict[str, int]]:
+    """Positions of the samples to keep, and how many were dropped for which reason.
+
+    The first occurrence wins: the same id, then plugins (always dropped), then the same first
+    question and answer. Source: FastChat, clean_sharegpt.
+    """
+    ids: set[str] = set()
+    openings: set[tuple[str, str]] = set()
+    kept: list[int] = []
+    dropped = {"same_id": 0, "plugins": 0, "same_opening": 0}
+    for position, sample in enumerate(samples):
+        opening = sample.question, sample.answer
+        if sample.id in ids:
+            dropped["same_id"] += 1
+            continue
+        ids.add(sample.id)
+        if sample.uses_plugins:
+            dropped["plugins"] += 1
+        elif opening in openings:
+            dropped["same_opening"] += 1
+        else:
+            openings.add(opening)
+            kept.append(position)
+    return kept, dropped
+
+
+class UnionFind:
+    """Disjoint sets of 0 .. n-1 with path halving; the smallest member names its set."""
+
+    def __init__(self, size: int) -> None:
+        self.parent = list(range(size))
+
+    def find(self, member: int) -> int:
+        parent = self.parent
+        while parent[member] != member:
+            parent[member] = parent[parent[member]]
+            member = parent[member]
+        return member
+
+    def join(self, first: int, second: int) -> None:
+        a, b = self.find(first), self.find(second)
+        if a < b:
+            self.parent[b] = a
+        elif b < a:
+            self.parent[a] = b
+
+
+def near_duplicate_clusters(texts: Sequence[str], *, threshold: float = 0.7) -> list[list[int]]:
+    """Clusters of at least two texts connected by word 3-gram Jaccard >= `threshold`; exact.
+
+    Each text's shingles are ordered from the rarest to the most frequent. Two sets with Jaccard
+    >= t share a shingle among the first |x| - ceil(t |x|) + 1 of each (prefix filtering), so that
+    only those are indexed. Pairs that are in one cluster already are not compared again.
+    Raises ValueError unless 0 < threshold <= 1. Positions in a cluster and clusters are sorted.
+    """
+    if not 0.0 < threshold <= 1.0:
+        raise ValueError(f"The threshold is {threshold}; it lies above 0 and up to 1.")
+    shingles = Shingles.of(texts)
+    sets = UnionFind(len(texts))
+    _join_equal(shingles, sets)
+    _join_near(shingles, sets, threshold)
+    clusters: dict[int, list[int]] = {}
+    for position in range(len(texts)):
+        if shingles.size(position):
+            clusters.setdefault(sets.find(position), []).append(position)
+    return sorted(cluster for cluster in clusters.values() if len(cluster) > 1)
+
+
+def _join_equal(shingles: Shingles, sets: UnionFind) -> None:
+    """Equal shingle sets first, by their bytes: most duplicates of real data are exact."""
+    first: dict[bytes, int] = {}
+    for position in range(len(shingles)):
+        if shingles.size(position):
+            key = shingles.row(position).tobytes()
+            sets.join(first.setdefault(key, position), position)
+
+
+def _join_near(shingles: Shingles, sets: UnionFind, threshold: float) -> None:
+    representatives = [
+        position
+        for position in range(len(shingles))
+        if shingles.size(position) and sets.find(position) == position
+    ]
+    # Short before long: a candidate in the index is never longer than the text that asks.
+    representatives.sort(key=shingles.size)
+    index: dict[int, list[int]] = {}
+    find = sets.find
+    for position in representatives:
+        row = shingles.row(position)
+        size = len(row)
+        shortest = math.ceil(threshold * size - 1e-9)
+        prefix = row[: size - shortest + 1].tolist()
+        seen: set[int] = set()
+        for shingle in prefix:
+            seen.update(index.get(shingle, ()))
+        root = find(position)
+        for other in seen:
+            other_size = shingles.size(other)
+            if other_size < shortest or find(other) == root:
+                continue
+            if _jaccard_reaches(row, shingles.row(other), threshold):
+                sets.join(other, position)
+                root = find(position)
+        for shingle in prefix:
+            index.setdefault(shingle, []).append(position)
+
+
+def _jaccard_reaches(first: NDArray[np.int32], second: NDArray[np.int32], threshold: float) -> bool:
+    """|x and y| / |x or y| >= t for two sorted rows of distinct shingles."""
+    common = np.intersect1d(first, second, assume_unique=True).size
+    return common >= threshold * (len(first) + len(second) - common) - 1e-9

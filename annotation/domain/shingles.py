@@ -1,0 +1,142 @@
+"""Word 3-grams of many texts as small integers, and the MinHash of one text."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WORD = re.compile(r"\w+")
+WORDS = 3
+BANDS, ROWS = 16, 4
+
+
+def words_of(text: str) -> list[str]:
+    """Runs of letters and digits of any script, in lower case."""
+    return _WORD.findall(text.lower())
+
+
+def shingles_of(text: str, words: int = WORDS) -> list[str]:
+    """The distinct runs of `words` words; a shorter text is one shingle of all its words."""
+    found = words_of(text)
+    if not found:
+        return []
+    if len(found) <= words:
+        return [" ".join(found)]
+    return list(
+        dict.fromkeys(map(" ".join, zip(*(found[at:] for at in range(words)), strict=False)))
+    )
+
+
+class Shingles:
+    """Every text's set of shingles, numbered from the rarest, in one flat array of int32.
+
+    Memory: four bytes a shingle and eight a text, besides the table of distinct shingles while it
+    is built (a 64-bit hash each; two different shingles meet by chance once in 10**8 for 10**6).
+    """
+
+    def __init__(self, flat: NDArray[np.int32], starts: NDArray[np.int64]) -> None:
+        self.flat = flat
+        self.starts = starts
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Shingles":
+        hashes, starts = _hashed(texts)
+        _, codes, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+        del hashes
+        # Rank of each distinct shingle by how many texts hold it; ties by its hash.
+        ranks = np.empty(len(counts), dtype=np.int32)
+        ranks[np.argsort(counts, kind="stable")] = np.arange(len(counts), dtype=np.int32)
+        flat = ranks[codes]
+        del codes
+        # Sort within each text: by text, then by rank, in one stable pass over one key.
+        texts_of = np.repeat(np.arange(len(texts), dtype=np.int64), np.diff(starts))
+        order = np.argsort(texts_of << 32 | flat.astype(np.int64), kind="stable")
+        return cls(flat[order], starts)
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def size(self, position: int) -> int:
+        return int(self.starts[position + 1] - self.starts[position])
+
+    def row(self, position: int) -> NDArray[np.int32]:
+        """The shingles of one text, rarest first, each once."""
+        return self.flat[self.starts[position] : self.starts[position + 1]]
+
+
+def _hashed(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """64-bit hashes of all texts' distinct shingles, made of the hashes of their words.
+
+    A word is hashed once for all texts; a shingle is a polynomial of its words' hashes.
+    """
+    known: dict[str, int] = {}
+    starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    parts: list[NDArray[np.uint64]] = []
+    for position, text in enumerate(texts):
+        codes = []
+        for word in words_of(text):
+            code = known.get(word)
+            if code is None:
+                digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8)
+                known[word] = code = int.from_bytes(digest.digest(), "little")
+            codes.append(code)
+        rows = _polynomials(np.array(codes, dtype=np.uint64))
+        starts[position + 1] = starts[position] + len(rows)
+        parts.append(rows)
+    flat = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+    return flat, starts
+
+
+def _polynomials(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    # ((a * M) + b) * M + c modulo 2**64, with an odd multiplier: different orders differ.
+    multiplier = np.uint64(0x9E3779B97F4A7C15)
+    width = min(WORDS, len(codes))
+    if not width:
+        return codes
+    total = codes[: len(codes) - width + 1].copy()
+    for at in range(1, width):
+        total = total * multiplier + codes[at : len(codes) - width + 1 + at]
+    # A text of one word must not meet one of three words whose polynomial is that word.
+    return np.unique(total + np.uint64(width))
+
+
+def _permutations() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    random = np.random.default_rng(20240229)
+    count = BANDS * ROWS
+    return (
+        random.integers(1, 2**32, size=count, dtype=np.uint64) | np.uint64(1),
+        random.integers(0, 2**63, size=count, dtype=np.uint64),
+    )
+
+
+_MULTIPLIERS, _OFFSETS = _permutations()
+
+
+def minhash_bands(text: str) -> list[int]:
+    """16 keys (signed 64-bit) of 4 minima each: near duplicates most likely share one.
+
+    Two texts of Jaccard s share a key with probability 1 - (1 - s**4)**16: 0.99 at 0.7. The keys
+    are the same on every machine and day, so that a table of them can be asked. A text without
+    words has none.
+    """
+    flat, _ = _hashed([text])
+    if not len(flat):
+        return []
+    # Multiply-shift: the upper half of a * x + b is a family of nearly independent orders.
+    minima = ((flat[:, None] * _MULTIPLIERS + _OFFSETS) >> np.uint64(32)).min(axis=0)
+    keys = []
+    for band in range(BANDS):
+        rows = minima[band * ROWS : (band + 1) * ROWS].astype("<u8").tobytes()
+        digest = hashlib.blake2b(rows, digest_size=8, salt=band.to_bytes(8, "little")).digest()
+        keys.append(int.from_bytes(digest, "little", signed=True))
+    return keys
+
+
+def jaccard(first: str, second: str) -> float:
+    """Jaccard's coefficient of the two texts' word 3-grams, 0 to 1; 0 when either has none."""
+    left, right = set(shingles_of(first)), set(shingles_of(second))
+    if not left or not right:
+        return 0.0
+    return len(left & right) / len(left | right)

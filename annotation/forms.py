@@ -1,0 +1,162 @@
+"""The page on which a manager opens a campaign."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from annotation.actions.open_campaign import Plan
+from annotation.models import Campaign, Completion, Prompt, Split
+from annotation.models.campaigns import Kind
+from webapp.accounts.models import User
+from webapp.workspaces.models import Workspace
+
+
+class CampaignForm(forms.Form):
+    name = forms.CharField(max_length=100, label=_("Name"))
+    kind = forms.ChoiceField(
+        choices=Kind.choices,
+        label=_("Kind of work"),
+        widget=forms.RadioSelect,
+        initial=Kind.COMPARISON,
+    )
+    guidelines = forms.CharField(
+        label=_("Guidelines"),
+        required=False,
+        max_length=50_000,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text=_("Markdown, shown beside the work. Every change is kept as a version."),
+    )
+    split = forms.ChoiceField(
+        label=_("Prompts of the split"),
+        required=False,
+        choices=[("", _("Any")), *Split.choices],
+    )
+    tag = forms.CharField(label=_("With the tag"), required=False, max_length=60)
+    use_case = forms.CharField(label=_("With the use case"), required=False, max_length=60)
+    most = forms.IntegerField(
+        label=_("At most this many prompts"),
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        help_text=_("The oldest first. Empty: all that the filter finds."),
+    )
+    answers = forms.IntegerField(
+        label=_("Answers per item"),
+        initial=2,
+        min_value=2,
+        max_value=9,
+        help_text=_("For rankings 2 to 9; a comparison shows 2."),
+    )
+    generators = forms.MultipleChoiceField(
+        label=_("Answers written by"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: by anybody."),
+    )
+    overlap = forms.IntegerField(label=_("People per item"), initial=1, min_value=1, max_value=50)
+    workers = forms.ModelMultipleChoiceField(
+        label=_("Who may work"),
+        queryset=User.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: every annotator of the workspace."),
+    )
+    cap = forms.IntegerField(
+        label=_("Items per person at most"), required=False, min_value=1, max_value=1_000_000
+    )
+    repeats = forms.IntegerField(
+        label=_("Repeats with swapped sides, in per cent"),
+        initial=0,
+        min_value=0,
+        max_value=50,
+        help_text=_("Own items asked again unseen: how consistent a person is. 10 is usual."),
+    )
+    minutes = forms.IntegerField(
+        label=_("An item stays reserved for, in minutes"), initial=60, min_value=1, max_value=1440
+    )
+    deadline = forms.DateTimeField(
+        label=_("Deadline"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+    )
+    content_warning = forms.CharField(
+        label=_("Content warning"),
+        required=False,
+        max_length=300,
+        help_text=_("Shown before the work starts, for example “violent language”."),
+    )
+
+    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.workspace = workspace
+        generators = (
+            Completion.objects.filter(prompt__workspace=workspace, retired_at__isnull=True)
+            .order_by("generator")
+            .values_list("generator", flat=True)
+            .distinct()
+        )
+        field = self.fields["generators"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(name, name or _("(unknown)")) for name in generators[:200]]
+        people = self.fields["workers"]
+        assert isinstance(people, forms.ModelMultipleChoiceField)
+        people.queryset = User.objects.filter(
+            memberships__workspace=workspace, is_active=True
+        ).order_by("name", "email")
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Campaign.objects.filter(workspace=self.workspace, name=name).exists():
+            raise forms.ValidationError(
+                _("There is already a campaign named “%(name)s”. Choose another name."),
+                params={"name": name},
+            )
+        return name
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if cleaned is not None and cleaned.get("kind") == Kind.COMPARISON:
+            cleaned["answers"] = 2
+        return cleaned
+
+    def plan(self) -> Plan:
+        cleaned = self.cleaned_data
+        return Plan(
+            name=cleaned["name"],
+            kind=cleaned["kind"],
+            guidelines=cleaned["guidelines"],
+            overlap=cleaned["overlap"],
+            answers=cleaned["answers"],
+            generators=tuple(cleaned["generators"]),
+            workers=tuple(cleaned["workers"]),
+            cap=cleaned["cap"],
+            repeat_share=cleaned["repeats"] / 100,
+            minutes=cleaned["minutes"],
+            deadline=cleaned["deadline"],
+            content_warning=cleaned["content_warning"],
+        )
+
+    def prompts(self) -> QuerySet[Prompt]:
+        """The prompts that the filter finds, oldest first."""
+        cleaned = self.cleaned_data
+        found = Prompt.objects.filter(workspace=self.workspace).order_by("pk")
+        if cleaned["split"]:
+            found = found.filter(split=cleaned["split"])
+        if cleaned["tag"]:
+            found = found.filter(tags__contains=[cleaned["tag"]])
+        if cleaned["use_case"]:
+            found = found.filter(use_case=cleaned["use_case"])
+        return found
+
+
+class GuidelinesForm(forms.Form):
+    text = forms.CharField(
+        label=_("Guidelines"),
+        required=False,
+        max_length=50_000,
+        widget=forms.Textarea(attrs={"rows": 16}),
+        help_text=_("Markdown. Saving a changed text adds a version; old versions are kept."),
+    )

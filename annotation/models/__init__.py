@@ -1,0 +1,33 @@
+"""People's texts and judgements, one module per noun."""
+
+from annotation.models.assignments import Assignment, Draft, Skip
+from annotation.models.campaigns import Campaign, CampaignWorker, Guidelines, Item, ItemCompletion
+from annotation.models.judgements import (
+    Comparison,
+    Demonstration,
+    Ranking,
+    RankingEntry,
+    Rating,
+    Source,
+)
+from annotation.models.prompts import Completion, Prompt, Split
+
+__all__ = [
+    "Assignment",
+    "Campaign",
+    "CampaignWorker",
+    "Comparison",
+    "Completion",
+    "Demonstration",
+    "Draft",
+    "Guidelines",
+    "Item",
+    "ItemCompletion",
+    "Prompt",
+    "Ranking",
+    "RankingEntry",
+    "Rating",
+    "Skip",
+    "Source",
+    "Split",
+]

@@ -1,0 +1,146 @@
+"""A body of work: what people are asked, about which answers, how often, and by which rules."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from annotation.models.prompts import Completion, Prompt
+
+
+class Kind(models.TextChoices):
+    DEMONSTRATION = "demonstration", _("Demonstrations")  # write the answer you would want
+    COMPARISON = "comparison", _("Comparisons")  # choose between two answers
+    RANKING = "ranking", _("Rankings")  # put two to nine answers into tiers
+
+
+class State(models.TextChoices):
+    DRAFT = "draft", _("Draft")  # being prepared; open_campaign leaves it
+    OPEN = "open", _("Open")  # hands out work; pause_campaign and close_campaign leave it
+    PAUSED = "paused", _("Paused")  # hands out nothing, takes what was begun; resumes or closes
+    CLOSED = "closed", _("Closed")  # takes nothing more; all work is kept; can be opened again
+
+
+class Campaign(models.Model):
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="campaigns"
+    )
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=15, choices=Kind.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    overlap = models.PositiveSmallIntegerField(default=1)  # people per item
+    answers = models.PositiveSmallIntegerField(default=2)  # completions shown per item
+    generators = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    everyone = models.BooleanField(default=True)  # False: only the people listed in `workers`
+    cap = models.PositiveIntegerField(null=True, blank=True)  # items per person; empty: no limit
+    repeat_share = models.FloatField(default=0.0)  # own items asked again with the sides swapped
+    minutes = models.PositiveSmallIntegerField(default=60)  # how long an item stays reserved
+    deadline = models.DateTimeField(null=True, blank=True)
+    content_warning = models.CharField(max_length=300, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"], name="a_campaign_has_its_own_name"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=Kind.values), name="a_campaign_has_a_known_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="a_campaign_has_a_known_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(overlap__gte=1), name="an_item_is_asked_at_least_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(repeat_share__gte=0) & Q(repeat_share__lte=0.5),
+                name="at_most_half_the_work_is_repeats",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def reservation(self) -> timedelta:
+        return timedelta(minutes=self.minutes)
+
+
+class Guidelines(models.Model):
+    """What annotators read beside the work; each change is a new version."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="guidelines")
+    version = models.PositiveIntegerField()
+    text = models.TextField(blank=True)  # markdown
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "version"], name="guidelines_have_one_text_per_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class CampaignWorker(models.Model):
+    """Who may work where not everyone may."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="workers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "user"], name="a_person_is_listed_once_in_a_campaign"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.campaign_id}"
+
+
+class Item(models.Model):
+    """One question of a campaign: a prompt, and for judgements the answers to it."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="items")
+    pair_probability = models.FloatField(null=True)  # see Comparison.pair_probability
+    expected = models.JSONField(null=True, blank=True)  # the right answer of a gold item
+    completions = models.ManyToManyField(Completion, through="ItemCompletion", related_name="items")
+
+    class Meta:
+        indexes = [models.Index(fields=["campaign", "id"], name="item_by_campaign")]
+
+    def __str__(self) -> str:
+        return f"item {self.pk}"
+
+
+class ItemCompletion(models.Model):
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="shown")
+    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item", "completion"], name="an_answer_is_once_in_an_item"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.completion_id} in {self.item_id}"

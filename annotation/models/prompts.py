@@ -1,0 +1,94 @@
+"""What is to be answered, and the answers to it."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Split(models.TextChoices):
+    TRAIN = "train", _("Train")  # may enter training snapshots
+    VALIDATION = "validation", _("Validation")  # measures a training run; never trained on
+    HELD_OUT = "held_out", _("Held out")  # boards and final tests; kept out of every snapshot
+
+
+class Prompt(models.Model):
+    """Messages up to and including the last one before the answer; once per workspace.
+
+    `messages` is a list of {role, content}; `text` is what a person reads and searches (the last
+    user turn); `text_hash` is the SHA-256 of the canonical messages.
+    """
+
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="prompts"
+    )
+    messages = models.JSONField()
+    text = models.TextField()
+    text_hash = models.BinaryField(max_length=32)
+    split = models.CharField(max_length=10, choices=Split.choices, default=Split.TRAIN)
+    language = models.CharField(max_length=35, blank=True)  # BCP 47
+    use_case = models.CharField(max_length=60, blank=True)
+    tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    flags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    source = models.CharField(max_length=200, blank=True)
+    source_id = models.CharField(max_length=200, blank=True)
+    licence = models.CharField(max_length=100, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True)  # kept, but in no new work
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "text_hash"], name="a_prompt_is_once_in_a_workspace"
+            ),
+            models.CheckConstraint(
+                condition=Q(split__in=Split.values), name="a_prompt_has_a_known_split"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="prompt_newest_first"),
+            GinIndex(fields=["tags"], name="prompt_by_tag"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+
+class Completion(models.Model):
+    """One text answering a prompt; `generator` names the model or person that wrote it.
+
+    `settings` holds what the text was generated with (temperature, seed ...). Without `has_text`
+    an imported judgement named the answer but its file did not hold it.
+    """
+
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="completions")
+    text = models.TextField(blank=True)
+    has_text = models.BooleanField(default=True)
+    text_hash = models.BinaryField(max_length=32)
+    generator = models.CharField(max_length=200, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )  # the person, where a member wrote it: nobody judges an own text
+    settings = models.JSONField(default=dict, blank=True)
+    flags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    source_id = models.CharField(max_length=200, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["prompt", "generator", "text_hash", "source_id"],
+                name="an_answer_is_once_under_a_prompt",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]

@@ -1,0 +1,127 @@
+"""Reads that more than one act or page needs."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from annotation.models import Assignment, Campaign, Skip
+from annotation.models.assignments import AssignmentState
+from webapp.workspaces.models import Workspace
+
+Row = TypeVar("Row", bound=Model)
+
+
+def current(judgements: QuerySet[Row]) -> QuerySet[Row]:
+    """The judgements that count: neither corrected by a newer version nor withdrawn."""
+    return judgements.filter(superseded_by__isnull=True, withdrawn_at__isnull=True)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a campaign stands. `needed` counts slots: items times overlap."""
+
+    needed: int
+    submitted: int
+    held: int
+    people: int
+    last_day: int  # submitted in the last 24 hours
+
+    @property
+    def missing(self) -> int:
+        return self.needed - self.submitted
+
+    @property
+    def days_left(self) -> float | None:
+        """Days to the end at the pace of the last day; None when nothing was done in it."""
+        return self.missing / self.last_day if self.last_day else None
+
+
+def progress(campaign: Campaign) -> Progress:
+    regular = Assignment.objects.filter(campaign=campaign, repeat_of__isnull=True).exclude(
+        state=AssignmentState.WITHDRAWN
+    )
+    submitted = Q(state=AssignmentState.SUBMITTED)
+    yesterday = timezone.now() - timedelta(days=1)
+    return Progress(
+        **regular.aggregate(
+            needed=Count("pk"),
+            submitted=Count("pk", filter=submitted),
+            held=Count("pk", filter=Q(state=AssignmentState.LEASED)),
+            people=Count("annotator", filter=submitted, distinct=True),
+            last_day=Count("pk", filter=submitted & Q(submitted_at__gte=yesterday)),
+        )
+    )
+
+
+def campaigns_with_progress(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
+    """Each campaign with `.slots` and `.finished`, counted by the database in the same query."""
+    regular = Assignment.objects.filter(campaign=OuterRef("pk"), repeat_of__isnull=True)
+    counted = regular.exclude(state=AssignmentState.WITHDRAWN).order_by().values("campaign")
+    done = counted.filter(state=AssignmentState.SUBMITTED)
+    return campaigns.annotate(
+        slots=Coalesce(Subquery(counted.annotate(n=Count("pk")).values("n")), 0),
+        finished=Coalesce(Subquery(done.annotate(n=Count("pk")).values("n")), 0),
+    )
+
+
+def people_of(campaign: Campaign) -> Any:
+    """Who has worked in a campaign: answers, repeats, when last. Most answers first."""
+    submitted = Q(state=AssignmentState.SUBMITTED)
+    return (
+        Assignment.objects.filter(campaign=campaign, annotator__isnull=False)
+        .values("annotator_id", "annotator__name", "annotator__email")
+        .annotate(
+            done=Count("pk", filter=submitted & Q(repeat_of__isnull=True)),
+            again=Count("pk", filter=submitted & Q(repeat_of__isnull=False)),
+            last=Max("submitted_at"),
+        )
+        .order_by("-done", "annotator_id")
+    )
+
+
+def skips_of(campaign: Campaign) -> QuerySet[Skip]:
+    """Passed-on items with their reasons, flagged ones first."""
+    return (
+        Skip.objects.filter(item__campaign=campaign)
+        .select_related("annotator", "item__prompt")
+        .order_by("-flagged", "-pk")
+    )
+
+
+def own_progress(user: Any, workspace: Workspace) -> dict[str, Any]:
+    """What one person has done in a workspace: by campaign, today, and the last answers."""
+    mine = Assignment.objects.filter(
+        campaign__workspace=workspace, annotator=user, state=AssignmentState.SUBMITTED
+    )
+    return {
+        "campaigns": mine.values("campaign_id", "campaign__name", "campaign__kind")
+        .annotate(done=Count("pk"), last=Max("submitted_at"))
+        .order_by("-last"),
+        "today": mine.filter(submitted_at__gte=_midnight()).count(),
+        "total": mine.count(),
+        "latest": mine.select_related("campaign", "item__prompt").order_by("-submitted_at")[:25],
+    }
+
+
+def done_today(user: Any, campaign: Campaign) -> int:
+    """How many items this person has answered here since midnight."""
+    return Assignment.objects.filter(
+        campaign=campaign, annotator=user, submitted_at__gte=_midnight()
+    ).count()
+
+
+def _midnight() -> datetime:
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def held_assignment(user: Any, campaign: Campaign) -> Assignment | None:
+    """What `user` is working on in `campaign`, with its item and prompt."""
+    return (
+        Assignment.objects.select_related("item__prompt")
+        .filter(annotator=user, campaign=campaign, state=AssignmentState.LEASED)
+        .first()
+    )

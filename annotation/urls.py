@@ -1,0 +1,24 @@
+"""Addresses of people's work, below /w/<slug>/."""
+
+from django.urls import path
+
+from annotation.views import campaigns, work
+
+app_name = "annotation"
+urlpatterns = [
+    path("campaigns/", campaigns.campaign_list, name="campaigns"),
+    path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
+    path("campaigns/<int:pk>/", campaigns.campaign_overview, name="campaign"),
+    path("campaigns/<int:pk>/state/", campaigns.campaign_state, name="campaign_state"),
+    path(
+        "campaigns/<int:pk>/guidelines/", campaigns.campaign_guidelines, name="campaign_guidelines"
+    ),
+    path("campaigns/<int:pk>/quality/", campaigns.campaign_quality_page, name="campaign_quality"),
+    path("work/", campaigns.own_work, name="own_work"),
+    path("work/<int:pk>/", work.work, name="work"),
+    path("work/<int:pk>/next/", work.work_next, name="work_next"),
+    path("work/<int:pk>/undo/", work.work_undo, name="work_undo"),
+    path("work/<int:pk>/<int:assignment_pk>/submit/", work.work_submit, name="work_submit"),
+    path("work/<int:pk>/<int:assignment_pk>/skip/", work.work_skip, name="work_skip"),
+    path("work/<int:pk>/<int:assignment_pk>/draft/", work.work_draft, name="work_draft"),
+]

@@ -1,0 +1,151 @@
+"""Campaigns as their managers and the people who work in them see them."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from annotation.access import MANAGES, READS, WORKS, campaigns_to_work_in
+from annotation.actions.change_campaign import MAY_BECOME, change_guidelines, change_state
+from annotation.actions.open_campaign import open_campaign
+from annotation.forms import CampaignForm, GuidelinesForm
+from annotation.models import Campaign
+from annotation.models.campaigns import State
+from annotation.quality import campaign_quality
+from annotation.queries import (
+    campaigns_with_progress,
+    own_progress,
+    people_of,
+    progress,
+    skips_of,
+)
+from webapp.rendering import render_markdown
+from webapp.workspaces.access import workspace_page
+from webapp.workspaces.models import Workspace
+
+
+@workspace_page()
+def campaign_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """Managers and viewers see every campaign; annotators what they may work in."""
+    reads = workspace.role in READS  # type: ignore[attr-defined]
+    works = workspace.role in WORKS  # type: ignore[attr-defined]
+    campaigns = campaigns_with_progress(Campaign.objects.filter(workspace=workspace))
+    if not reads:
+        campaigns = campaigns.filter(pk__in=campaigns_to_work_in(request.user, workspace))
+    context = {
+        "campaigns": campaigns,
+        "reads": reads,
+        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "to_work_in": set(
+            campaigns_to_work_in(request.user, workspace).values_list("pk", flat=True)
+        )
+        if works
+        else set(),
+    }
+    return render(request, "annotation/campaigns.html", context)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def campaign_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    form = CampaignForm(request.POST or None, workspace=workspace)
+    if request.method == "POST" and form.is_valid():
+        try:
+            campaign = open_campaign(
+                workspace=workspace,
+                by=request.user,
+                plan=form.plan(),
+                prompts=form.prompts(),
+                most=form.cleaned_data["most"],
+            )
+        except ValidationError as refused:
+            form.add_error(None, refused)
+        else:
+            messages.success(request, _("The campaign is open."))
+            return redirect("annotation:campaign", workspace.slug, campaign.pk)
+    return render(
+        request,
+        "annotation/campaign_form.html",
+        {"form": form},
+        status=422 if form.errors else 200,
+    )
+
+
+@workspace_page(*READS)
+def campaign_overview(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
+    template = "_progress" if request.headers.get("HX-Request") else "campaign"
+    return render(request, f"annotation/{template}.html", _overview(request, campaign))
+
+
+def _overview(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    newest = campaign.guidelines.first()
+    workspace = request.workspace  # type: ignore[attr-defined]
+    return {
+        "campaign": campaign,
+        "progress": progress(campaign),
+        "people": people_of(campaign),
+        "skips": skips_of(campaign)[:50],
+        "guidelines": newest,
+        "guidelines_text": render_markdown(newest.text) if newest and newest.text else None,
+        "manages": workspace.role in MANAGES,
+        "works": campaigns_to_work_in(request.user, workspace).filter(pk=campaign.pk).exists(),
+        "steps": [
+            (state, label)
+            for state, label in (
+                (State.OPEN, _("Open again") if campaign.state == State.CLOSED else _("Resume")),
+                (State.PAUSED, _("Pause")),
+                (State.CLOSED, _("Close")),
+            )
+            if state in MAY_BECOME[campaign.state]
+        ],
+    }
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def campaign_state(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
+    wanted = request.POST.get("state", "")
+    if wanted not in State.values:
+        messages.error(request, _("Choose open, paused or closed."))
+    else:
+        try:
+            changed = change_state(campaign=campaign, by=request.user, state=wanted)
+            messages.success(
+                request, _("The campaign is %s.") % changed.get_state_display().lower()
+            )
+        except ValidationError as refused:
+            messages.error(request, " ".join(refused.messages))
+    return redirect("annotation:campaign", workspace.slug, pk)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def campaign_guidelines(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
+    newest = campaign.guidelines.first()
+    form = GuidelinesForm(request.POST or None, initial={"text": newest.text if newest else ""})
+    if request.method == "POST" and form.is_valid():
+        saved = change_guidelines(
+            campaign=campaign, by=request.user, text=form.cleaned_data["text"]
+        )
+        messages.success(request, _("Guidelines version %d is in use.") % saved.version)
+        return redirect("annotation:campaign", workspace.slug, pk)
+    context = {"campaign": campaign, "form": form, "versions": campaign.guidelines.all()}
+    return render(
+        request, "annotation/guidelines.html", context, status=422 if form.errors else 200
+    )
+
+
+@workspace_page(*READS)
+def campaign_quality_page(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
+    context = {"campaign": campaign, "quality": campaign_quality(campaign)}
+    return render(request, "annotation/quality.html", context)
+
+
+@workspace_page(*WORKS)
+def own_work(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """What I have done in this workspace: counts per day and campaign, and the last answers."""
+    return render(request, "annotation/own_work.html", own_progress(request.user, workspace))

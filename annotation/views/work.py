@@ -1,0 +1,235 @@
+"""The annotation page: one item, one form. GET shows what is held; every change is a POST.
+
+Answers are shown by letter. Nothing in the page, its headers or its order tells who wrote them.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from annotation.access import WORKS, campaigns_to_work_in
+from annotation.actions.assign import assign
+from annotation.actions.save_draft import DraftConflict, save_draft
+from annotation.actions.skip import skip
+from annotation.actions.submit import AssignmentLost, KeyReused, submit
+from annotation.actions.undo import undo
+from annotation.domain.answers import Unanswered
+from annotation.models import Assignment, Campaign, Completion, Draft
+from annotation.models.campaigns import State
+from annotation.models.judgements import Strength
+from annotation.queries import done_today, held_assignment, progress
+from annotation.work_form import LETTERS, read_submission, typed_fields
+from webapp.rendering import Rendered, render_markdown
+from webapp.workspaces.access import workspace_page
+from webapp.workspaces.models import Workspace
+
+
+@dataclass(frozen=True)
+class ShownAnswer:
+    letter: str
+    rendered: Rendered
+    tier: str  # the tier that a draft or a refused form gave it
+
+
+def _campaign(request: HttpRequest, workspace: Workspace, pk: int) -> Any:
+    """The campaign, if this person may see work in it: open or paused, and listed."""
+    mine = campaigns_to_work_in(request.user, workspace).filter(pk=OuterRef("pk"))
+    campaigns = Campaign.objects.filter(workspace=workspace).annotate(mine=Exists(mine))
+    campaign: Any = get_object_or_404(campaigns, pk=pk)
+    campaign.workspace = workspace
+    if not campaign.mine and held_assignment(request.user, campaign) is None:
+        if campaign.state in (State.PAUSED, State.CLOSED):
+            return campaign  # the page says so
+        raise Http404
+    return campaign
+
+
+@workspace_page(*WORKS)
+def work(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    campaign = _campaign(request, workspace, pk)
+    held = held_assignment(request.user, campaign)
+    if held is None:
+        return render(request, "annotation/work_start.html", _start(request, campaign))
+    return render(request, "annotation/work.html", _item(request, campaign, held))
+
+
+@workspace_page(*WORKS, methods=("POST",))
+def work_next(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    """Take an item, or say why there is none."""
+    campaign = _campaign(request, workspace, pk)
+    if campaign.state == State.OPEN and assign(campaign=campaign, annotator=request.user) is None:
+        messages.info(request, _("There is nothing more for you here at the moment. Thank you."))
+    return redirect("annotation:work", workspace.slug, pk)
+
+
+@workspace_page(*WORKS, methods=("POST",))
+def work_submit(
+    request: HttpRequest, workspace: Workspace, pk: int, assignment_pk: int
+) -> HttpResponse:
+    """Store the answer and hand out the next item; what cannot be taken stays in the form."""
+    campaign = _campaign(request, workspace, pk)
+    assignment = _own(request, campaign, assignment_pk)
+    form = {name: str(request.POST[name]) for name in request.POST}
+    try:
+        submission = read_submission(campaign.kind, assignment.shown_order, form)
+        submit(assignment=assignment, annotator=request.user, submission=submission)
+    except Unanswered as missing:
+        return _again(request, campaign, assignment, form, [str(missing)])
+    except ValidationError as refused:
+        return _again(request, campaign, assignment, form, refused.messages)
+    except (AssignmentLost, KeyReused) as lost:
+        messages.warning(request, str(lost))
+    if campaign.state == State.OPEN:
+        assign(campaign=campaign, annotator=request.user)
+    return redirect("annotation:work", workspace.slug, pk)
+
+
+@workspace_page(*WORKS, methods=("POST",))
+def work_skip(
+    request: HttpRequest, workspace: Workspace, pk: int, assignment_pk: int
+) -> HttpResponse:
+    campaign = _campaign(request, workspace, pk)
+    assignment = _own(request, campaign, assignment_pk)
+    try:
+        skip(
+            assignment=assignment,
+            annotator=request.user,
+            reason=request.POST.get("reason", ""),
+            flagged=bool(request.POST.get("flagged")),
+        )
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    else:
+        if campaign.state == State.OPEN:
+            assign(campaign=campaign, annotator=request.user)
+    return redirect("annotation:work", workspace.slug, pk)
+
+
+@workspace_page(*WORKS, methods=("POST",))
+def work_draft(
+    request: HttpRequest, workspace: Workspace, pk: int, assignment_pk: int
+) -> HttpResponse:
+    """Save what is typed. 409 with the newer text when another window was faster."""
+    campaign = _campaign(request, workspace, pk)
+    assignment = _own(request, campaign, assignment_pk)
+    form = {name: str(request.POST[name]) for name in request.POST}
+    seen = form.get("draft_version", "0")
+    try:
+        version = save_draft(
+            item=assignment.item,
+            annotator=request.user,
+            content=typed_fields(form),
+            seen=int(seen) if seen.isdecimal() else 0,
+        )
+    except DraftConflict as conflict:
+        answer = {
+            "detail": str(conflict),
+            "version": conflict.kept.version,
+            "content": conflict.kept.content,
+        }
+        return JsonResponse(answer, status=409)
+    return JsonResponse({"version": version})
+
+
+@workspace_page(*WORKS, methods=("POST",))
+def work_undo(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    campaign = _campaign(request, workspace, pk)
+    try:
+        undo(campaign=campaign, annotator=request.user)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    return redirect("annotation:work", workspace.slug, pk)
+
+
+def _own(request: HttpRequest, campaign: Campaign, pk: int) -> Assignment:
+    """An assignment of this campaign that this person holds or once held.
+
+    One that has been given on since is still addressed by its number, so that a late answer can be
+    kept as a draft; it is refused by the attempt, not by a 404.
+    """
+    assignments = Assignment.objects.select_related("item__prompt")
+    assignment = get_object_or_404(assignments, campaign=campaign, pk=pk)
+    assignment.campaign = campaign
+    return assignment
+
+
+def _start(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    return {
+        "campaign": campaign,
+        "progress": progress(campaign),
+        "today": done_today(request.user, campaign),
+        "guidelines_text": _guidelines(campaign),
+    }
+
+
+def _guidelines(campaign: Campaign) -> Rendered | None:
+    newest = campaign.guidelines.first()
+    return render_markdown(newest.text) if newest is not None and newest.text else None
+
+
+def _item(
+    request: HttpRequest,
+    campaign: Campaign,
+    assignment: Assignment,
+    form: dict[str, str] | None = None,
+    errors: list[str] | None = None,
+) -> dict[str, Any]:
+    person: Any = request.user
+    draft = Draft.objects.filter(item_id=assignment.item_id, annotator=person).first()
+    kept: dict[str, Any] = form if form is not None else (draft.content if draft else {})
+    answers = Completion.objects.in_bulk(assignment.shown_order)
+    shown = [
+        ShownAnswer(
+            letter,
+            render_markdown(answers[pk].text),
+            tier=str(kept.get(f"tier-{letter}", "")),
+        )
+        for letter, pk in zip(LETTERS, assignment.shown_order, strict=False)
+    ]
+    base = [campaign.workspace.slug, campaign.pk, assignment.pk]
+    turns = [
+        {"role": turn["role"], "rendered": render_markdown(str(turn["content"]))}
+        for turn in assignment.item.prompt.messages
+    ]
+    return {
+        "campaign": campaign,
+        "assignment": assignment,
+        "turns": turns,
+        "answers": shown,
+        "tiers": [str(number) for number in range(1, len(shown) + 1)],
+        "strengths": Strength.choices,
+        "kept": kept,
+        "draft_version": draft.version if draft else 0,
+        "restored": form is None and bool(kept),
+        "errors": errors or [],
+        "key": (form or {}).get("key") or uuid.uuid4(),
+        "today": done_today(request.user, campaign),
+        "guidelines_text": _guidelines(campaign),
+        "submit_url": reverse("annotation:work_submit", args=base),
+        "skip_url": reverse("annotation:work_skip", args=base),
+        "draft_url": reverse("annotation:work_draft", args=base),
+        "kind_template": f"annotation/_{campaign.kind}.html",
+    }
+
+
+def _again(
+    request: HttpRequest,
+    campaign: Campaign,
+    assignment: Assignment,
+    form: dict[str, str],
+    errors: list[str],
+) -> HttpResponse:
+    """The same form with what was typed and a sentence; only its holder sees the item."""
+    if held_assignment(request.user, campaign) != assignment:
+        messages.error(request, " ".join(errors))
+        return redirect("annotation:work", campaign.workspace.slug, campaign.pk)
+    context = _item(request, campaign, assignment, form, errors)
+    return render(request, "annotation/work.html", context, status=422)

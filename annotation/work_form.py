@@ -1,0 +1,109 @@
+"""The annotation form: its fields by name, read into an answer. Answers go by letter, never by id.
+
+A letter says where an answer stood on this person's screen and nothing else; the ids of the
+completions stay on the server, so that a form cannot tell which model wrote what.
+"""
+
+import contextlib
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+
+from annotation.actions.submit import Submission
+from annotation.domain import answers
+from annotation.domain.answers import Unanswered
+from annotation.domain.preferences import MalformedRanking, parse_ranking
+from annotation.models.campaigns import Kind
+
+LETTERS = "ABCDEFGHI"
+LONGEST_COMMENT = 5000
+A_DAY = 86_400
+FIELDS = {"text", "choice", "strength", "comment", "typed"}
+
+
+def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
+    """What a draft keeps of a form: what a person typed or chose, not keys and tokens."""
+    return {
+        name: value
+        for name, value in form.items()
+        if value and (name in FIELDS or name.startswith("tier-"))
+    }
+
+
+def read_submission(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> Submission:
+    """The form of one item as a submission.
+
+    Raises:
+        Unanswered: something is missing or malformed; the sentence says what.
+    """
+    comment = form.get("comment", "").strip()
+    if len(comment) > LONGEST_COMMENT:
+        raise Unanswered(
+            f"The comment has {len(comment)} characters; at most {LONGEST_COMMENT} are kept."
+        )
+    try:
+        key, attempt = uuid.UUID(form.get("key", "")), int(form.get("attempt", ""))
+    except ValueError:
+        raise Unanswered("The form is incomplete. Load the page anew.") from None
+    return Submission(
+        answer=_read_answer(kind, shown, form),
+        key=key,
+        attempt=attempt,
+        comment=comment,
+        seconds=_seconds(form.get("seconds", "")),
+        typed=typed_fields(form),
+    )
+
+
+def _read_answer(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> answers.Answer:
+    if kind == Kind.DEMONSTRATION:
+        return answers.Demonstration(form.get("text", "").replace("\r\n", "\n"))
+    if kind == Kind.COMPARISON:
+        return answers.comparison(form.get("choice", ""), form.get("strength", ""))
+    return _read_ranking(shown, form)
+
+
+def _read_ranking(shown: Sequence[int], form: Mapping[str, str]) -> answers.RankedAnswers:
+    """A typed ranking ("D > C > A = B") where there is one, else each answer's chosen tier."""
+    by_letter = dict(zip(LETTERS, shown, strict=False))
+    if form.get("typed", "").strip():
+        return _typed_ranking(form["typed"], by_letter)
+    chosen: dict[int, list[int]] = {}
+    unrankable = []
+    for letter, completion in by_letter.items():
+        tier = form.get(f"tier-{letter}", "")
+        if not tier:
+            raise Unanswered(
+                f"Answer {letter} has no place yet. Give it a tier, or mark it not rankable."
+            )
+        if tier == "none":
+            unrankable.append(completion)
+        elif tier in {str(number) for number in range(1, len(shown) + 1)}:
+            chosen.setdefault(int(tier), []).append(completion)
+        else:
+            raise Unanswered(
+                f"Answer {letter} is in tier {tier!r}; tiers go from 1 to {len(shown)}."
+            )
+    return answers.RankedAnswers(
+        tuple(tuple(chosen[tier]) for tier in sorted(chosen)), tuple(unrankable)
+    )
+
+
+def _typed_ranking(text: str, by_letter: Mapping[str, int]) -> answers.RankedAnswers:
+    try:
+        ranking = parse_ranking(text.upper())
+        ranking.require(by_letter)
+    except MalformedRanking as malformed:
+        raise Unanswered(str(malformed)) from None
+    return answers.RankedAnswers(
+        tuple(tuple(by_letter[name] for name in tier) for tier in ranking.tiers)
+    )
+
+
+def _seconds(given: str) -> float | None:
+    """Time at work as the page measured it; nonsense is no measurement."""
+    with contextlib.suppress(ValueError):
+        seconds = float(given)
+        if math.isfinite(seconds) and 0 < seconds < A_DAY:
+            return seconds
+    return None
