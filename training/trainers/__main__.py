@@ -1,0 +1,133 @@
+"""`python -m training.trainers RUN_DIR [--dry-run]`: carry out the run that RUN_DIR describes.
+
+Exit codes: 0 done, 1 crash, 2 bad input, 3 cancelled, 4 out of memory, 5 diverged, 6 disk full.
+Started again on the same directory, it goes on from the newest complete checkpoint.
+"""
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from importlib import metadata
+from pathlib import Path
+
+from training.trainers.outcome import EXIT_CODES, Outcome, Result, classify
+from training.trainers.run_directory import Run
+from training.trainers.stop import StopFlag
+
+# The hub's client reads these on import. A run uses local files only, and reports to nobody.
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRL_EXPERIMENTAL_SILENCE": "1",
+}
+_VERSIONED = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "safetensors",
+    "tokenizers",
+    "bitsandbytes",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out one attempt; the return value is the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.trainers", description=__doc__)
+    parser.add_argument("run_dir", type=Path, help="the folder that holds run.json")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check everything, show the first batch, estimate memory and time; train nothing",
+    )
+    options = parser.parse_args(arguments)
+    os.environ.update(OFFLINE)
+    stop = StopFlag()
+    stop.install()
+    started = time.monotonic()
+    run = None
+    try:
+        run = Run.open(options.run_dir, dry_run=options.dry_run, stop=stop)
+        result = _carry_out(run)
+    except BaseException as error:
+        result = _ending(error)
+    result.seconds = round(time.monotonic() - started, 3)
+    if run is not None:
+        _record(run, result)
+        run.close()
+    elif result.outcome is not Outcome.DONE:
+        _refuse(options.run_dir, result)
+    if result.outcome is not Outcome.DONE:
+        print(result.sentence, file=sys.stderr)
+    return EXIT_CODES[result.outcome]
+
+
+def _carry_out(run: Run) -> Result:
+    from training.trainers.inputs import verify_inputs
+    from training.trainers.methods import trainer_of
+    from training.trainers.trackers import connect_trackers
+
+    connect_trackers(run)
+    inputs = verify_inputs(run)
+    result = trainer_of(run.config.method)(run)
+    result.data_sha256 = inputs.data
+    result.inputs_sha256 = inputs.models
+    return result
+
+
+def _ending(error: BaseException) -> Result:
+    known = classify(error)
+    if known is not None:
+        return Result(outcome=known.outcome, sentence=str(known))
+    if isinstance(error, SystemExit):
+        return Result(outcome=Outcome.CRASHED, sentence=f"The run left with code {error.code}.")
+    traceback.print_exception(error)
+    sentence = f"The run crashed: {type(error).__name__}: {error}. The error output has the trace."
+    return Result(outcome=Outcome.CRASHED, sentence=sentence)
+
+
+def _record(run: Run, result: Result) -> None:
+    """Write the result; on a full disk this may fail too, and the exit code must still be right."""
+    result.versions = _versions()
+    try:
+        run.write_result(result)
+        if result.outcome is not Outcome.DONE:
+            run.events.warning(str(result.outcome), result.sentence)
+    except OSError as error:
+        print(f"result.json could not be written: {error}", file=sys.stderr)
+
+
+def _refuse(folder: Path, result: Result) -> None:
+    """Leave a result.json even where run.json could not be understood."""
+    from training.trainers.state_io import write_atomically
+
+    # A directory at work in another process is not ours to write to.
+    locked = "Another process is working" in result.sentence
+    if folder.is_dir() and not locked and result.outcome is Outcome.BAD_INPUT:
+        import msgspec
+
+        try:
+            write_atomically(folder / "result.json", msgspec.json.encode(result))
+        except OSError as error:
+            print(f"result.json could not be written: {error}", file=sys.stderr)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in _VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
