@@ -1,0 +1,73 @@
+"""./test: the checks of style, types, templates, secrets and deployment files, then pytest.
+
+Each step says what it does and how long it took; all of them run, whatever fails; pytest comes last
+so that its closing line is the last thing to read.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FAST = "not slow and not fault and not browser and not heavy"
+FULL = "not slow"
+
+
+def tool(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def steps() -> Iterator[tuple[str, list[str]]]:
+    yield "style (ruff check)", [tool("ruff"), "check", "--quiet", "."]
+    yield "format (ruff format)", [tool("ruff"), "format", "--quiet", "--check", "."]
+    yield "types (mypy)", [tool("mypy"), "--no-error-summary"]
+    if (ROOT / "templates").is_dir():
+        yield "templates (djlint)", [tool("djlint"), "--lint", "--quiet", "templates"]
+    if (ROOT / "docker-compose.yml").is_file():
+        schema = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+        yield "docker-compose.yml (its schema)", [tool("check-jsonschema"), "--quiet", *schema]
+        workflows = ["--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"]
+        yield "ci.yml (its schema)", [tool("check-jsonschema"), "--quiet", *workflows]
+    yield "secrets (detect-secrets)", [sys.executable, "-m", "tests.secret_scan"]
+
+
+def run(name: str, command: list[str], environment: dict[str, str]) -> bool:
+    began = time.monotonic()
+    print(f"== {name} ...", flush=True)
+    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    verdict = "ok" if code == 0 else f"FAILED (exit code {code})"
+    print(f"== {name}: {verdict}, {time.monotonic() - began:.1f} s", flush=True)
+    return code == 0
+
+
+def main(arguments: list[str]) -> int:
+    marked = FULL
+    if arguments[:1] == ["--fast"]:
+        marked, arguments = FAST, arguments[1:]
+    elif arguments[:1] == ["--slow"]:
+        marked, arguments = "", arguments[1:]
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    if not shutil.which("chromium") and marked != FAST:
+        if os.environ.get("CI") == "true":
+            print("Chromium is missing. As root: apt-get install chromium", file=sys.stderr)
+            return 1
+        print("Chromium is missing: the tests in a browser are skipped.", file=sys.stderr)
+    began = time.monotonic()
+    failed = [name for name, command in steps() if not run(name, command, environment)]
+    # Two processes, as CI has two cores; tests that share a real service stay on one of them.
+    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+    pytest += ["--durations", "10", "-m", marked, *arguments]
+    print("== tests (pytest) ...", flush=True)
+    code = subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode
+    if failed:
+        print(f"Failed before the tests: {', '.join(failed)}", file=sys.stderr, flush=True)
+    print(f"== everything: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return code or (1 if failed else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

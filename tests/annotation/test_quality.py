@@ -1,0 +1,110 @@
+"""Figures of people's work, on votes whose answers are known."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from annotation.actions.assign import assign
+from annotation.actions.submit import Submission, submit
+from annotation.domain import answers
+from annotation.models import Assignment, Campaign
+from annotation.models.campaigns import Kind
+from annotation.quality import campaign_quality
+from tests.annotation.material import a_campaign
+from tests.cast import a_workspace, ann, log_in, mia, person
+
+pytestmark = pytest.mark.django_db
+
+
+def vote(campaign: Campaign, who: Any, choose: Any) -> None:
+    """Work through the campaign; `choose(assignment)` gives the answer."""
+    while (held := assign(campaign=campaign, annotator=who)) is not None:
+        sent = Submission(choose(held), uuid.uuid4(), held.attempt, seconds=10.0)
+        submit(assignment=held, annotator=who, submission=sent)
+
+
+def prefers_first(held: Assignment) -> answers.Comparison:
+    """The same text every time, wherever it stands."""
+    return answers.comparison("left" if held.shown_order[0] < held.shown_order[1] else "right")
+
+
+def prefers_second(held: Assignment) -> answers.Comparison:
+    return answers.comparison("right" if held.shown_order[0] < held.shown_order[1] else "left")
+
+
+def test_people_who_mean_the_same_text_agree_however_it_was_shown() -> None:
+    campaign = a_campaign(a_workspace(), mia(), items=12, overlap=2)
+    vote(campaign, ann(), prefers_first)
+    vote(campaign, person("bob@rondo.test"), prefers_first)
+    quality = campaign_quality(campaign)
+    assert quality.alpha is not None
+    assert quality.alpha.agreement == 1.0
+    assert quality.alpha.value is None  # all votes are one category: chance would agree too
+    assert [one.agrees.value for one in quality.people if one.agrees] == [1.0, 1.0]
+
+
+def test_people_who_mean_different_texts_disagree() -> None:
+    """The control of the test above."""
+    campaign = a_campaign(a_workspace(), mia(), items=12, overlap=2)
+    vote(campaign, ann(), prefers_first)
+    vote(campaign, person("bob@rondo.test"), prefers_second)
+    quality = campaign_quality(campaign)
+    assert quality.alpha is not None
+    assert quality.alpha.value is not None
+    assert quality.alpha.value < 0
+    assert [one.agrees.value for one in quality.people if one.agrees] == [0.0, 0.0]
+
+
+def test_somebody_who_always_takes_the_left_one_stands_out() -> None:
+    campaign = a_campaign(a_workspace(), mia(), items=30)
+    vote(campaign, ann(), lambda held: answers.comparison("left"))
+    (one,) = campaign_quality(campaign).people
+    assert one.sides is not None
+    assert one.sides.left.value == 1.0
+    assert one.sides.p_value is not None
+    assert one.sides.p_value < 1e-6
+    assert one.seconds == 10.0
+
+
+def test_repeats_measure_consistency_and_not_agreement() -> None:
+    campaign = a_campaign(a_workspace(), mia(), items=6, repeat_share=0.5)
+    for choose in (prefers_first, lambda held: answers.comparison("left")):
+        vote(campaign, ann(), choose)
+        Assignment.objects.update(submitted_at=timezone.now() - timedelta(minutes=20))
+    (one,) = campaign_quality(campaign).people
+    assert one.answers == 6
+    assert one.consistency is not None
+    assert one.consistency.same.n == 3
+
+
+def test_tiers_of_rankings_are_compared_answer_by_answer() -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.RANKING, answers=3, items=5, overlap=2)
+
+    def by_age(held: Assignment) -> answers.RankedAnswers:
+        return answers.RankedAnswers(tuple((one,) for one in sorted(held.shown_order)))
+
+    vote(campaign, ann(), by_age)
+    vote(campaign, person("bob@rondo.test"), by_age)
+    alpha = campaign_quality(campaign).alpha
+    assert alpha is not None
+    assert alpha.value == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kind", Kind.values)
+def test_the_page_opens_before_and_after_the_first_answer(kind: str) -> None:
+    workspace = a_workspace()
+    campaign = a_campaign(workspace, mia(workspace), kind=kind, items=2)
+    client = log_in(Client(), mia())
+    address = f"/w/{workspace.slug}/campaigns/{campaign.pk}/quality/"
+    assert "No answers yet" in client.get(address).content.decode()
+    given: dict[str, Any] = {
+        Kind.DEMONSTRATION: lambda held: answers.Demonstration("Words."),
+        Kind.COMPARISON: prefers_first,
+        Kind.RANKING: lambda held: answers.RankedAnswers((tuple(held.shown_order),)),
+    }
+    vote(campaign, ann(), given[kind])
+    assert "Ann" in client.get(address).content.decode()

@@ -1,0 +1,183 @@
+"""The annotator's day in a real browser: every kind by keyboard alone, long texts, a phone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from annotation.models import Comparison, Demonstration, Ranking
+from annotation.models.campaigns import Campaign, Kind
+from tests.annotation.material import a_campaign, a_prompt, an_answer
+from tests.browser.conftest import no_sideways_scroll
+from tests.cast import a_workspace, ann, mia
+
+pytestmark = pytest.mark.django_db(transaction=True)
+GUIDELINES = "Prefer the answer that is **true**, then the one that is short.\n\n- no flattery"
+CODE = """Sure. Here is a function:
+
+```python
+def double(n: int) -> int:
+    # twice as much
+    return 2 * n
+```
+
+| n | double |
+|---|--------|
+| 2 | 4 |
+"""
+
+
+@pytest.fixture
+def open_work(page: Any, live_server: Any, log_in_browser: Any) -> Callable[[Campaign], None]:
+    """`open_work(campaign)`: Ann, logged in, before the campaign's first item."""
+
+    def go(campaign: Campaign) -> None:
+        page.set_default_timeout(8000)
+        page.expected.append("422")  # a refused form is a console message in Chromium
+        log_in_browser(ann(campaign.workspace))
+        page.goto(f"{live_server.url}/w/{campaign.workspace.slug}/work/{campaign.pk}/")
+
+    return go
+
+
+def with_texts(campaign: Campaign, *texts: str) -> None:
+    """Give the campaign's first item answers that are worth looking at."""
+    item = campaign.items.first()
+    assert item is not None
+    for answer, text in zip(item.completions.order_by("pk"), texts, strict=True):
+        answer.text = text
+        answer.save()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_each_screen_is_readable(
+    page: Any, open_work: Any, axe: Any, screenshot: Any, set_theme: Any, width: int, theme: str
+) -> None:
+    workspace = a_workspace()
+    page.set_viewport_size({"width": width, "height": 800})
+    for kind in Kind.values:
+        answers = {"answers": 4} if kind == Kind.RANKING else {}
+        campaign = a_campaign(
+            workspace, mia(workspace), kind=kind, items=2, guidelines=GUIDELINES, **answers
+        )
+        if kind == Kind.COMPARISON:
+            with_texts(campaign, CODE, "No.")
+        open_work(campaign)
+        set_theme(theme)
+        axe(page, within="main")
+        screenshot(f"{kind}-start-{theme}-{width}")
+        page.get_by_role("button", name="Start").click()
+        page.get_by_role("button", name="Submit").wait_for()
+        axe(page, within="main")
+        screenshot(f"{kind}-{theme}-{width}")
+        no_sideways_scroll(page)
+
+
+def test_a_comparison_by_keyboard_alone(page: Any, open_work: Any, keyboard: Any) -> None:
+    campaign = a_campaign(a_workspace(), mia(), items=2)
+    open_work(campaign)
+    keyboard("Enter")
+    page.get_by_role("button", name="Submit").wait_for()
+    page.wait_for_selector("[data-choice] input:enabled", state="attached")
+    keyboard("a 2 Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    vote = Comparison.objects.get()
+    assert (vote.choice, vote.strength) == ("left", "better")
+
+
+def test_a_ranking_with_a_tie_by_keyboard_alone(page: Any, open_work: Any, keyboard: Any) -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.RANKING, answers=4, items=2)
+    open_work(campaign)
+    keyboard("Enter")
+    page.get_by_role("button", name="Submit").wait_for()
+    keyboard("Control+Enter")
+    page.get_by_text("Answer A has no place yet").wait_for()
+    keyboard("d 1 c 2 a 3 b 3 Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    ranking = Ranking.objects.get()
+    assert list(ranking.entries.order_by("position").values_list("tier", flat=True)) == [3, 3, 2, 1]
+
+
+def test_a_typed_ranking_is_taken_and_a_half_statement_is_explained(
+    page: Any, open_work: Any
+) -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.RANKING, answers=3, items=2)
+    open_work(campaign)
+    page.get_by_role("button", name="Start").click()
+    page.get_by_label("Or type it").fill("a ≥ b > c")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("does not say whether the two answers differ").wait_for()
+    page.get_by_label("Or type it").fill("a > b = c")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("1 answered today").wait_for()
+    assert Ranking.objects.get().entries.filter(tier=2).count() == 2
+
+
+def test_a_ranking_by_dragging(page: Any, open_work: Any) -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.RANKING, answers=2, items=2)
+    open_work(campaign)
+    page.get_by_role("button", name="Start").click()
+    page.locator("[data-chip=B]").drag_to(page.locator(".lane[data-tier='1']"))
+    page.locator("[data-chip=A]").drag_to(page.locator(".lane[data-tier='2']"))
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("1 answered today").wait_for()
+    assert list(
+        Ranking.objects.get().entries.order_by("position").values_list("tier", flat=True)
+    ) == [2, 1]
+
+
+def test_a_demonstration_survives_a_reload_and_a_broken_network(
+    page: Any, open_work: Any, keyboard: Any
+) -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.DEMONSTRATION, items=2)
+    open_work(campaign)
+    keyboard("Enter")
+    box = page.get_by_label("Write the answer you would want")
+    box.fill("A first half")
+    page.get_by_text("Draft saved").wait_for()
+    page.reload()
+    assert box.input_value() == "A first half"
+    page.get_by_text("Your draft of this item was kept").wait_for()
+    box.fill("A first half and a second.")
+    page.expected.append("ERR_INTERNET_DISCONNECTED")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("will be sent again").wait_for()
+    page.context.set_offline(False)
+    page.get_by_text("1 answered today").wait_for(timeout=15_000)
+    assert Demonstration.objects.get().text == "A first half and a second."
+
+
+def test_the_vote_opens_once_both_answers_were_seen_to_their_end(page: Any, open_work: Any) -> None:
+    campaign = a_campaign(a_workspace(), mia())
+    with_texts(campaign, "A long line.\n\n" * 200, "Short.")
+    open_work(campaign)
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("Read both answers to their end first.").wait_for()
+    assert page.locator("[data-choice] input:disabled").count() == 4
+    page.mouse.wheel(0, 1200)  # not yet at the end of the long one
+    page.wait_for_function("scrollY > 0")
+    assert page.locator("[data-choice] input:disabled").count() == 4
+    page.mouse.wheel(0, 100_000)  # past both ends at once, as with the End key
+    page.wait_for_selector("[data-choice] input:enabled", state="attached")
+
+
+def test_nothing_on_the_page_tells_who_wrote_what(page: Any, open_work: Any) -> None:
+    workspace = a_workspace()
+    prompt = a_prompt(workspace)
+    an_answer(prompt, "One answer.", generator="secret-model-9")
+    an_answer(prompt, "Another answer.", generator="secret-model-8")
+    campaign = a_campaign(workspace, mia(), items=1)
+    item = campaign.items.get()
+    item.shown.all().delete()
+    for answer in prompt.completions.all():
+        item.shown.create(completion=answer)
+    headers: list[str] = []
+    page.on("response", lambda response: headers.append(str(response.headers)))
+    open_work(campaign)
+    page.get_by_role("button", name="Start").click()
+    page.locator(".answer .prose", has_text="Another answer.").wait_for()
+    assert "secret-model" not in page.content() + "".join(headers)
+    for answer in prompt.completions.all():
+        assert f'"{answer.pk}"' not in page.content()

@@ -1,0 +1,375 @@
+"""Who gets which answer from every address: one line for each route and method.
+
+A new address fails the build until it has a line here. The columns are the nine identities of
+tests/access/world.py; a page looks at no token, so the last three are those of somebody anonymous.
+302 for somebody anonymous is the way to the login. What a line needs beyond ids (a body, something
+that must have happened before, other ids) is in SETUPS.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models.functions import Now
+
+from tests.access.world import IDENTITIES, World
+
+#  route, method, then: anonymous annotator viewer manager stranger admin read write expired
+TABLE = """
+home                                 GET    302 302 302 302 302 200 302 302 302
+workspaces                           GET    302 200 200 200 200 200 302 302 302
+workspace_new                        GET    302 403 403 403 403 200 302 302 302
+workspace_new                        POST   302 403 403 403 403 302 302 302 302
+invitation                           GET    200 200 200 200 200 200 200 200 200
+invitation                           POST   302 200 200 200 200 200 302 302 302
+workspace_home                       GET    302 200 200 200 404 200 302 302 302
+workspace_settings                   GET    302 403 403 200 404 200 302 302 302
+workspace_settings                   POST   302 403 403 302 404 302 302 302 302
+workspace_archive                    GET    302 403 403 200 404 200 302 302 302
+workspace_archive                    POST   302 403 403 302 404 302 302 302 302
+workspace_restore                    POST   302 403 403 302 404 302 302 302 302
+workspace_delete                     GET    302 403 403 200 404 200 302 302 302
+workspace_delete                     POST   302 403 403 302 404 302 302 302 302
+workspace_members                    GET    302 403 200 200 404 200 302 302 302
+workspace_role                       POST   302 403 403 302 404 302 302 302 302
+workspace_remove                     GET    302 403 403 200 404 200 302 302 302
+workspace_remove                     POST   302 403 403 302 404 302 302 302 302
+workspace_invitations                GET    302 403 403 200 404 200 302 302 302
+workspace_invitations                POST   302 403 403 200 404 200 302 302 302
+workspace_invitation_resend          POST   302 403 403 200 404 200 302 302 302
+workspace_invitation_revoke          GET    302 403 403 200 404 200 302 302 302
+workspace_invitation_revoke          POST   302 403 403 302 404 302 302 302 302
+workspace_audit                      GET    302 403 403 200 404 200 302 302 302
+account_profile                      GET    302 200 200 200 200 200 302 302 302
+account_profile                      POST   302 302 302 302 302 302 302 302 302
+usersessions_list                    GET    302 200 200 200 200 200 302 302 302
+usersessions_list                    POST   302 302 302 302 302 302 302 302 302
+account_tokens                       GET    302 200 200 200 200 200 302 302 302
+account_tokens                       POST   302 200 200 200 200 200 302 302 302
+account_token_revoke                 GET    302 404 404 200 404 404 302 302 302
+account_token_revoke                 POST   302 404 404 302 404 404 302 302 302
+account_login                        GET    200 302 302 302 302 302 200 200 200
+account_login                        POST   302 302 302 302 302 302 302 302 302
+account_login                        PUT    200 302 302 302 302 302 200 200 200
+account_logout                       GET    302 200 200 200 200 200 302 302 302
+account_logout                       POST   302 302 302 302 302 302 302 302 302
+account_inactive                     GET    200 200 200 200 200 200 200 200 200
+account_signup                       GET    200 302 302 302 302 302 200 200 200
+account_signup                       POST   200 302 302 302 302 302 200 200 200
+account_signup                       PUT    200 302 302 302 302 302 200 200 200
+account_reauthenticate               GET    302 200 200 200 200 200 302 302 302
+account_reauthenticate               POST   302 302 302 302 302 302 302 302 302
+account_reauthenticate               PUT    302 200 200 200 200 200 302 302 302
+account_email                        GET    302 200 200 200 200 200 302 302 302
+account_email                        POST   302 302 302 302 302 302 302 302 302
+account_email                        PUT    302 302 302 302 302 302 302 302 302
+account_email_verification_sent      GET    200 200 200 200 200 200 200 200 200
+account_email_verification_sent      POST   405 405 405 405 405 405 405 405 405
+account_change_password              GET    302 200 200 200 200 200 302 302 302
+account_change_password              POST   302 302 302 302 302 302 302 302 302
+account_change_password              PUT    302 200 200 200 200 200 302 302 302
+account_set_password                 GET    302 302 302 302 302 302 302 302 302
+account_set_password                 POST   302 302 302 302 302 302 302 302 302
+account_set_password                 PUT    302 302 302 302 302 302 302 302 302
+account_reset_password               GET    200 200 200 200 200 200 200 200 200
+account_reset_password               POST   302 302 302 302 302 302 302 302 302
+account_reset_password               PUT    200 200 200 200 200 200 200 200 200
+account_confirm_login_code           GET    302 302 302 302 302 302 302 302 302
+account_confirm_login_code           POST   302 302 302 302 302 302 302 302 302
+account_confirm_login_code           PUT    302 302 302 302 302 302 302 302 302
+account_confirm_email                GET    200 200 200 200 200 200 200 200 200
+account_confirm_email                POST   302 302 302 302 302 302 302 302 302
+account_reset_password_from_key_done GET    200 200 200 200 200 200 200 200 200
+account_reset_password_from_key      GET    200 200 200 200 200 200 200 200 200
+account_reset_password_from_key      POST   200 200 200 200 200 200 200 200 200
+account_reset_password_from_key      PUT    200 200 200 200 200 200 200 200 200
+account_reset_password_done          GET    200 200 200 200 200 200 200 200 200
+mfa_index                            GET    302 200 200 200 200 200 302 302 302
+mfa_authenticate                     GET    302 302 302 302 302 302 302 302 302
+mfa_authenticate                     POST   302 302 302 302 302 302 302 302 302
+mfa_reauthenticate                   GET    302 200 200 200 200 200 302 302 302
+mfa_reauthenticate                   POST   302 302 302 302 302 302 302 302 302
+mfa_reauthenticate                   PUT    302 302 302 302 302 302 302 302 302
+mfa_activate_totp                    GET    302 200 200 200 200 200 302 302 302
+mfa_activate_totp                    POST   302 200 200 200 200 200 302 302 302
+mfa_activate_totp                    PUT    302 200 200 200 200 200 302 302 302
+mfa_deactivate_totp                  GET    302 200 200 200 200 200 302 302 302
+mfa_deactivate_totp                  POST   302 302 302 302 302 302 302 302 302
+mfa_deactivate_totp                  PUT    302 404 404 404 404 404 302 302 302
+mfa_view_recovery_codes              GET    302 200 200 200 200 200 302 302 302
+mfa_generate_recovery_codes          GET    302 200 200 200 200 200 302 302 302
+mfa_generate_recovery_codes          POST   302 302 302 302 302 302 302 302 302
+mfa_generate_recovery_codes          PUT    302 200 200 200 200 200 302 302 302
+mfa_download_recovery_codes          GET    302 200 200 200 200 200 302 302 302
+socialaccount_login_cancelled        GET    200 200 200 200 200 200 200 200 200
+socialaccount_login_error            GET    401 401 401 401 401 401 401 401 401
+socialaccount_signup                 GET    302 302 302 302 302 302 302 302 302
+socialaccount_signup                 POST   302 302 302 302 302 302 302 302 302
+socialaccount_signup                 PUT    302 302 302 302 302 302 302 302 302
+socialaccount_connections            GET    302 200 200 200 200 200 302 302 302
+socialaccount_connections            POST   302 200 200 200 200 200 302 302 302
+socialaccount_connections            PUT    302 200 200 200 200 200 302 302 302
+openid_connect_login                 GET    404 404 404 404 404 404 404 404 404
+openid_connect_login                 POST   404 404 404 404 404 404 404 404 404
+openid_connect_callback              GET    404 404 404 404 404 404 404 404 404
+openid_connect_callback              POST   404 404 404 404 404 404 404 404 404
+site                                 GET    302 403 403 403 403 200 302 302 302
+site_people                          GET    302 403 403 403 403 200 302 302 302
+site_person_new                      GET    302 403 403 403 403 200 302 302 302
+site_person_new                      POST   302 403 403 403 403 200 302 302 302
+site_person                          GET    302 403 403 403 403 200 302 302 302
+site_person_reset_link               POST   302 403 403 403 403 200 302 302 302
+site_person_act                      GET    302 403 403 403 403 200 302 302 302
+site_person_act                      POST   302 403 403 403 403 302 302 302 302
+site_workspaces                      GET    302 403 403 403 403 200 302 302 302
+site_audit                           GET    302 403 403 403 403 200 302 302 302
+annotation:campaigns                 GET    302 200 200 200 404 200 302 302 302
+annotation:campaign_new              GET    302 403 403 200 404 200 302 302 302
+annotation:campaign_new              POST   302 403 403 302 404 302 302 302 302
+annotation:campaign                  GET    302 403 200 200 404 200 302 302 302
+annotation:campaign_state            POST   302 403 403 302 404 302 302 302 302
+annotation:campaign_guidelines       GET    302 403 403 200 404 200 302 302 302
+annotation:campaign_guidelines       POST   302 403 403 302 404 302 302 302 302
+annotation:own_work                  GET    302 200 403 200 404 200 302 302 302
+annotation:work                      GET    302 200 403 200 404 200 302 302 302
+annotation:work_next                 POST   302 302 403 302 404 302 302 302 302
+annotation:work_undo                 POST   302 302 403 302 404 302 302 302 302
+annotation:work_submit               POST   302 422 403 302 404 302 302 302 302
+annotation:work_skip                 POST   302 302 403 302 404 302 302 302 302
+annotation:work_draft                POST   302 200 403 200 404 200 302 302 302
+workspace_audit_export               POST   302 403 403 302 404 302 302 302 302
+site_audit_export                    POST   302 403 403 403 403 302 302 302 302
+workspace_jobs                       GET    302 403 200 200 404 200 302 302 302
+workspace_job                        GET    302 403 200 200 404 200 302 302 302
+workspace_job_cancel                 POST   302 403 403 302 404 302 302 302 302
+workspace_job_retry                  POST   302 403 403 302 404 302 302 302 302
+workspace_job_download               GET    302 403 403 200 404 200 302 302 302
+site_jobs                            GET    302 403 403 403 403 200 302 302 302
+site_job_start                       POST   302 403 403 403 403 302 302 302 302
+site_job                             GET    302 403 403 403 403 200 302 302 302
+site_job_cancel                      POST   302 403 403 403 403 302 302 302 302
+site_job_retry                       POST   302 403 403 403 403 302 302 302 302
+site_job_download                    GET    302 403 403 403 403 200 302 302 302
+site_workers                         GET    302 403 403 403 403 200 302 302 302
+health_live                          GET    200 200 200 200 200 200 200 200 200
+health_ready                         GET    200 200 200 200 200 200 200 200 200
+metrics                              GET    200 200 200 200 200 200 200 200 200
+annotation:campaign_quality          GET    302 403 200 200 404 200 302 302 302
+theme                                POST   302 302 302 302 302 302 302 302 302
+design                               GET    404 404 404 404 404 404 404 404 404
+design                               POST   404 404 404 404 404 404 404 404 404
+api_schema                           GET    302 200 200 200 200 200 200 200 401
+api_docs                             GET    302 200 200 200 200 200 302 302 302
+api_me                               GET    401 200 200 200 200 200 200 200 401
+api_me                               PATCH  401 200 200 200 200 200 403 200 401
+api_tokens                           GET    401 200 200 200 200 200 200 200 401
+api_audit                            GET    401 403 403 403 403 200 403 403 401
+api_workspaces                       GET    401 200 200 200 200 200 200 200 401
+api_workspaces                       POST   401 403 403 403 403 201 403 403 401
+api_workspace                        GET    401 200 200 200 404 200 200 200 401
+api_workspace                        PATCH  401 403 403 200 404 200 403 200 401
+api_members                          GET    401 403 200 200 404 200 200 200 401
+api_member                           DELETE 401 403 403 204 404 204 403 204 401
+api_member                           GET    401 403 200 200 404 200 200 200 401
+api_member                           PATCH  401 403 403 200 404 200 403 200 401
+api_invitations                      GET    401 403 403 200 404 200 200 200 401
+api_invitations                      POST   401 403 403 201 404 201 403 201 401
+api_invitation                       DELETE 401 403 403 204 404 204 403 204 401
+api_invitation                       GET    401 403 403 200 404 200 200 200 401
+api_invitation                       POST   401 403 403 200 404 200 403 200 401
+api_workspace_audit                  GET    401 403 403 200 404 200 200 200 401
+api_campaigns                        GET    401 200 200 200 404 200 200 200 401
+api_claim                            POST   401 200 403 200 404 200 403 200 401
+api_skip                             POST   401 200 403 409 404 409 403 409 401
+api_submit                           POST   401 201 403 409 404 409 403 409 401
+api_site_jobs                        GET    401 403 403 403 403 200 403 403 401
+api_jobs                             GET    401 403 200 200 404 200 200 200 401
+api_job                              GET    401 403 200 200 404 200 200 200 401
+api_job_cancel                       POST   401 403 403 200 404 200 403 200 401
+api_job_retry                        POST   401 403 403 200 404 200 403 200 401
+api_nothing_here                     DELETE 404 404 404 404 404 404 404 404 404
+api_nothing_here                     GET    404 404 404 404 404 404 404 404 404
+api_nothing_here                     PATCH  404 404 404 404 404 404 404 404 404
+api_nothing_here                     POST   404 404 404 404 404 404 404 404 404
+api_nothing_here                     PUT    404 404 404 404 404 404 404 404 404
+"""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """`data`: the body. `before`: what must have happened. `kwargs`: other ids in the address.
+    `allows`: fields of the form that are on another page and not in `data`.
+    """
+
+    data: dict[str, Any] | Callable[[World], dict[str, Any]] | None = None
+    before: Callable[[World], None] | None = None
+    kwargs: Callable[[World], dict[str, Any]] | None = None
+    allows: frozenset[str] = frozenset()
+
+
+def archived(world: World) -> None:
+    from webapp.workspaces.actions.workspace import archive_workspace
+
+    archive_workspace(workspace=world.ours, by=world.people["manager"])
+
+
+def with_second_factor(world: World) -> None:
+    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+
+    for person in world.people.values():
+        TOTP.activate(person, generate_totp_secret())
+        RecoveryCodes.activate(person)
+
+
+def failed(world: World) -> None:
+    from webapp.jobs.models import Job
+
+    Job.objects.filter(pk=world.kwargs["job"]).update(
+        state="failed", error="It broke.", finished_at=Now()
+    )
+
+
+def with_a_file(world: World) -> None:
+    from webapp.artifacts import writing
+    from webapp.jobs.models import Job
+
+    with writing("jobs/matrix/audit.csv", name="audit.csv", content_type="text/csv") as file:
+        file.write(b"at\r\n")
+    assert file.artifact is not None
+    Job.objects.filter(pk=world.kwargs["job"]).update(
+        state="done", finished_at=Now(), result={"artifact": file.artifact.as_dict()}
+    )
+
+
+def reset_key(world: World) -> dict[str, Any]:
+    from allauth.account.forms import default_token_generator
+
+    return {"key": default_token_generator.make_token(world.people["annotator"])}
+
+
+def confirmation_key(world: World) -> dict[str, Any]:
+    from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+
+    address, _ = EmailAddress.objects.get_or_create(
+        user=world.people["annotator"], email="ann@new.test"
+    )
+    return {"key": EmailConfirmationHMAC(address).key}
+
+
+NEW_PASSWORD = "another long enough secret"
+SETUPS: dict[tuple[str, str], Setup] = {
+    ("workspace_new", "POST"): Setup({"name": "Tea spoons"}),
+    ("invitation", "POST"): Setup({"name": "New", "password": NEW_PASSWORD}),
+    ("workspace_settings", "POST"): Setup({"name": "Other cups", "description": "Of paper"}),
+    ("workspace_restore", "POST"): Setup(before=archived),
+    ("workspace_delete", "GET"): Setup(before=archived),
+    ("workspace_delete", "POST"): Setup({"typed": "paper-cups"}, before=archived),
+    ("workspace_role", "POST"): Setup({"role": "viewer"}),
+    ("workspace_invitations", "POST"): Setup({"email": "more@cups.test", "role": "viewer"}),
+    ("account_profile", "POST"): Setup({"name": "Other", "time_zone": "Europe/Berlin"}),
+    ("usersessions_list", "POST"): Setup({"others": "yes"}),
+    ("account_tokens", "POST"): Setup({"name": "script", "scope": "read", "days": "7"}),
+    ("account_login", "POST"): Setup(
+        lambda world: {"login": "ann@rondo.test", "password": "a long enough secret"}
+    ),
+    ("account_reauthenticate", "POST"): Setup({"password": "a long enough secret"}),
+    ("account_email", "POST"): Setup({"action_add": "yes", "email": "mine@else.test"}),
+    ("account_change_password", "POST"): Setup(
+        {
+            "oldpassword": "a long enough secret",
+            "password1": NEW_PASSWORD,
+            "password2": NEW_PASSWORD,
+        }
+    ),
+    ("account_reset_password", "POST"): Setup({"email": "ann@rondo.test"}),
+    ("account_reset_password_from_key", "GET"): Setup(kwargs=reset_key),
+    ("account_confirm_email", "GET"): Setup(kwargs=confirmation_key),
+    ("account_confirm_email", "POST"): Setup(kwargs=confirmation_key),
+    ("mfa_reauthenticate", "GET"): Setup(before=with_second_factor),
+    ("mfa_deactivate_totp", "GET"): Setup(before=with_second_factor),
+    ("mfa_deactivate_totp", "POST"): Setup(before=with_second_factor),
+    ("mfa_view_recovery_codes", "GET"): Setup(before=with_second_factor),
+    ("mfa_generate_recovery_codes", "GET"): Setup(before=with_second_factor),
+    ("mfa_generate_recovery_codes", "POST"): Setup(before=with_second_factor),
+    ("mfa_download_recovery_codes", "GET"): Setup(before=with_second_factor),
+    ("site_person_new", "POST"): Setup({"email": "added@rondo.test", "name": "Added"}),
+    ("annotation:campaign_new", "POST"): Setup(
+        {
+            "name": "Helpfulness",
+            "kind": "comparison",
+            "answers": 2,
+            "overlap": 1,
+            "repeats": 0,
+            "minutes": 60,
+        }
+    ),
+    ("annotation:campaign_state", "POST"): Setup({"state": "paused"}),
+    ("annotation:campaign_guidelines", "POST"): Setup({"text": "Be kind."}),
+    ("annotation:work_submit", "POST"): Setup({"choice": "left"}),
+    ("annotation:work_skip", "POST"): Setup({"reason": "unclear"}),
+    ("annotation:work_draft", "POST"): Setup(
+        {"reason": "so far", "draft_version": "0"},
+        allows=frozenset({"text", "choice", "comment", "strength"}),
+    ),
+    ("api_submit", "POST"): Setup(
+        {"key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d11", "attempt": 1, "choice": "left"}
+    ),
+    ("api_skip", "POST"): Setup({"reason": "unclear"}),
+    ("workspace_job_retry", "POST"): Setup(before=failed),
+    ("workspace_job_download", "GET"): Setup(before=with_a_file),
+    ("site_job_retry", "POST"): Setup(before=failed),
+    ("site_job_download", "GET"): Setup(before=with_a_file),
+    ("site_job_start", "POST"): Setup({"kind": "doctor"}),
+    ("api_job_retry", "POST"): Setup(before=failed),
+    ("theme", "POST"): Setup({"theme": "dark", "next": "/"}),
+    ("api_me", "PATCH"): Setup({"name": "Other"}),
+    ("api_workspaces", "POST"): Setup({"name": "Tea spoons"}),
+    ("api_workspace", "PATCH"): Setup({"name": "Other cups"}),
+    ("api_member", "PATCH"): Setup({"role": "viewer"}),
+    ("api_invitations", "POST"): Setup({"email": "more@cups.test", "role": "viewer"}),
+}
+
+# Addresses that no identity of the matrix gets through to, and why that is right.
+UNREACHED = {
+    "mfa_authenticate": "the second step of a login; tests/webapp/test_second_factor.py takes it",
+    "account_confirm_login_code": "login by code is not offered; allauth keeps the address",
+    "socialaccount_signup": "only a single sign-on that must ask for more leads there",
+    "socialaccount_login_error": "says 401 to whoever the identity provider turned away",
+    "openid_connect_login": "404 without OIDC_SERVER_URL; test_single_sign_on.py has one",
+    "openid_connect_callback": "404 without OIDC_SERVER_URL; test_single_sign_on.py has one",
+    "account_set_password": "for people without a password; test_single_sign_on.py has one",
+    "design": "404 unless DEBUG",
+    "api_nothing_here": "its success is the 404",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    route: str
+    method: str
+    statuses: dict[str, int]
+    setup: Setup
+
+    def somebody(self, *candidates: str) -> str | None:
+        """The first of `candidates` who gets through (below 400), if one does."""
+        return next((name for name in candidates if self.statuses[name] < 400), None)
+
+
+def rows() -> list[Row]:
+    found = []
+    for line in TABLE.strip().splitlines():
+        route, method, *statuses = line.split()
+        numbers = dict(zip(IDENTITIES, map(int, statuses), strict=True))
+        found.append(Row(route, method, numbers, SETUPS.get((route, method), Setup())))
+    return found
+
+
+def request_of(row: Row, world: World) -> tuple[str, Any]:
+    """(address, body) of a row, with what must have happened before done."""
+    setup = row.setup
+    if setup.before:
+        setup.before(world)
+    other = setup.kwargs(world) if setup.kwargs else {}
+    data = setup.data(world) if callable(setup.data) else setup.data
+    return world.address(row.route, **other), data

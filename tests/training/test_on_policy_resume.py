@@ -1,0 +1,161 @@
+"""A run that was stopped and goes on ends where an uninterrupted one does, to the bit; and two
+processes end where one does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training.tiny_policies import save_causal, save_reward, write_jsonl, write_run
+from training.trainers.events import read_events
+from training.trainers.methods import trainer_of
+from training.trainers.outcome import Cancelled, Result
+from training.trainers.run_directory import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = {
+    "ppo": ("ppo", {"settings": {"minibatches": 2, "kl_target": 3.0, "score_scaling": True}}),
+    "ppo-lora": ("ppo", {"lora": {"r": 4}}),
+    "reinforce": ("reinforce", {}),
+    "rloo": ("rloo", {}),
+    "rloo-lora": ("rloo", {"lora": {"r": 4}}),
+    "raft": ("raft", {"settings": {"iterations": 4, "samples_per_prompt": 4}}),
+    "best_of_n": ("best_of_n", {"settings": {"n": 3}, "training": {"batch_size": 4}}),
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    save_causal(folder / "policy")
+    save_reward(folder / "reward")
+    words = ("cat", "dog", "bird", "fish", "sun", "moon", "sea", "tree")
+    rows = [{"prompt": f"tell me about the {word}"} for word in words for _ in range(2)]
+    write_jsonl(folder / "prompts.jsonl", rows)
+    return folder
+
+
+def make_run(models: Path, folder: Path, case: str) -> Path:
+    method, changes = CASES[case]
+    settings: dict[str, Any] = {"max_new_tokens": 8}
+    if method in ("ppo", "reinforce", "rloo"):
+        settings["updates"] = 4
+    if method == "raft":
+        settings["prompts_per_iteration"] = 6
+    training = {"batch_size": 8, "micro_batch_size": 4, "learning_rate": 1e-3, "save_every": 0}
+    return write_run(
+        folder,
+        method=method,
+        model={"path": str(models / "policy")},
+        reward_model={"path": str(models / "reward")},
+        data=[{"role": "prompts", "path": str(models / "prompts.jsonl"), "kind": "prompt_only"}],
+        device="cpu",
+        seed=5,
+        training={**training, **changes.get("training", {})},
+        settings={**settings, **changes.get("settings", {})},
+        **{key: value for key, value in changes.items() if key not in ("training", "settings")},
+    )
+
+
+def carry_out(folder: Path, stop_after: int | None = None) -> Result:
+    """One attempt; a stop is asked for in the midst of step `stop_after`."""
+    run = Run.open(folder)
+    try:
+        if stop_after is not None:
+            run.events.listen(
+                lambda event: (
+                    run.stop.request()
+                    if event["kind"] == "metrics" and event["step"] == stop_after
+                    else None
+                )
+            )
+        return trainer_of(run.config.method)(run)
+    finally:
+        run.close()
+
+
+def leavings(folder: Path) -> dict[str, Any]:
+    """Everything that a run made, but for times."""
+    found: dict[str, Any] = {}
+    for file in sorted(
+        [*folder.glob("model/*.safetensors"), *folder.glob("adapter/*.safetensors")]
+    ):
+        found |= {f"{file.name}:{name}": tensor for name, tensor in load_file(file).items()}
+    for file in sorted([*folder.glob("rollouts/*"), *folder.glob("data/*")]):
+        found[file.name] = file.read_text()
+    metrics = [e for e in read_events(folder / "events.jsonl") if e["kind"] == "metrics"]
+    for event in metrics:
+        values = {k: v for k, v in event["values"].items() if "time/" not in k and "per_s" not in k}
+        found[f"metrics {event['step']}"] = values
+    return found
+
+
+def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, other[name]), name
+        else:
+            assert value == other[name], name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stopped_after_two_steps_and_gone_on_with_it_ends_to_the_bit_where_it_would_have(
+    models: Path, tmp_path: Path, case: str
+) -> None:
+    carry_out(make_run(models, tmp_path / "straight", case))
+    halting = make_run(models, tmp_path / "halting", case)
+    with pytest.raises(Cancelled):
+        carry_out(halting, stop_after=2)
+    result = carry_out(halting)
+    assert result.resumed_from_step == 2
+    straight = leavings(tmp_path / "straight")
+    assert_same(straight, leavings(halting))
+    assert any(name.startswith("metrics 4") for name in straight)
+
+
+def test_another_seed_ends_elsewhere(models: Path, tmp_path: Path) -> None:
+    """The control: the comparison above can fail."""
+    ends = []
+    for seed in (5, 6):
+        folder = make_run(models, tmp_path / str(seed), "reinforce")
+        config = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({**config, "seed": seed}))
+        carry_out(folder)
+        ends.append(leavings(folder))
+    with pytest.raises(AssertionError):
+        assert_same(*ends)
+
+
+@pytest.mark.parametrize("case", ["ppo", pytest.param("rloo", marks=pytest.mark.slow)])
+def test_two_processes_end_where_one_does(models: Path, tmp_path: Path, case: str) -> None:
+    folders = {count: make_run(models, tmp_path / str(count), case) for count in (1, 2)}
+    carry_out(folders[1])
+    command = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    subprocess.run(
+        [sys.executable, *command, "-m", "training.trainers", str(folders[2])],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        timeout=600,
+        capture_output=True,
+    )
+    one, two = (leavings(folders[count]) for count in (1, 2))
+    tensors = [name for name, value in one.items() if isinstance(value, torch.Tensor)]
+    assert tensors
+    for name in tensors:
+        torch.testing.assert_close(two[name], one[name], rtol=0, atol=2e-5)
+    for step in range(1, 5):
+        mine, theirs = one[f"metrics {step}"], two[f"metrics {step}"]
+        local = {"response/unique_frac"}  # of one process's answers
+        assert mine.keys() == theirs.keys()
+        for name in mine.keys() - local:
+            assert theirs[name] == pytest.approx(mine[name], rel=1e-3, abs=1e-4), name
+    result = json.loads((folders[2] / "result.json").read_text())
+    assert result["outcome"] == "done"
