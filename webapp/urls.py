@@ -5,12 +5,14 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.workspaces.urls")),
     path("w/<slug:slug>/", include("annotation.urls")),
+    path("w/<slug:slug>/", include("training.urls")),
     path("account/", include("webapp.accounts.urls")),
     path("site/", include("webapp.site.urls")),
     path("", include("webapp.jobs.urls")),
     path("", include("webapp.design.urls")),
     path("", include("webapp.health.urls")),
     path("api/v1/workspaces/<slug:slug>/campaigns/", include("annotation.api_urls")),
+    path("api/v1/workspaces/<slug:slug>/", include("training.api_urls")),
     path("api/v1/", include("webapp.jobs.api_urls")),
     path("api/", include("webapp.api.urls")),  # last of /api/: it answers what nobody else does
 ]

@@ -1,0 +1,266 @@
+"""Which judgements: one frozen choice that snapshots, boards and pages share.
+
+An empty field does not narrow. Judgements that were withdrawn or corrected by a newer version never
+pass: annotation.queries.current() decides that for everybody.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from annotation.models import (
+    Campaign,
+    Comparison,
+    Demonstration,
+    Ranking,
+    RankingEntry,
+    Rating,
+    Source,
+)
+from annotation.models.judgements import Strength
+from annotation.queries import current
+from webapp.accounts.models import User
+
+Row = TypeVar("Row", bound=Model)
+
+KINDS: dict[str, type[Model]] = {
+    "demonstration": Demonstration,
+    "comparison": Comparison,
+    "ranking": Ranking,
+    "rating": Rating,
+}
+LONGEST = 200  # characters of one value
+MOST = 500  # values of one field
+
+
+@dataclass(frozen=True)
+class JudgementFilter:
+    """A judgement passes when it fits every field that is not empty.
+
+    kinds: names of KINDS. campaigns: ids. generators: every answer that was judged was written by
+    one of these (a demonstration judges no answer, so it passes only where this is empty).
+    sources: human, judge, simulated. annotators: ids of members; labels: annotators and judges as
+    an import or a judge names them (one of both lists suffices). groups: Judgement.group.
+    strengths: of comparisons. since, until: created at or after, and before.
+    """
+
+    kinds: tuple[str, ...] = ()
+    campaigns: tuple[int, ...] = ()
+    generators: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    annotators: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    strengths: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    # Names of the parameters of a page's address, in the order of the fields above.
+    PARAMETERS = (
+        "kind",
+        "campaign",
+        "generator",
+        "judged_by",
+        "annotator",
+        "label",
+        "group",
+        "strength",
+        "since",
+        "until",
+    )
+
+    @classmethod
+    def from_params(cls, params: QueryDict) -> "JudgementFilter":
+        """Read ?kind=comparison&campaign=3&judged_by=human&since=2026-01-31 ...; each may repeat.
+
+        Raises:
+            ValidationError: a value that the field cannot have.
+        """
+        given: dict[str, Any] = {}
+        for name, field in zip(cls.PARAMETERS, fields(cls), strict=True):
+            values = [value for value in params.getlist(name) if value != ""]
+            given[field.name] = (values[-1] if values else None) if name in ENDS else values
+        return cls.from_json(given)
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> "JudgementFilter":
+        """The filter that as_json() wrote, or that somebody else did: every value is checked.
+
+        Raises:
+            ValidationError: an unknown field, or a value that it cannot have.
+        """
+        if not isinstance(given, Mapping):
+            raise ValidationError(_("A filter is an object of fields; see the documentation."))
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(str(name) for name in given if name not in known)
+        if unknown:
+            raise ValidationError(
+                _("The filter has no field %(name)s. Allowed: %(allowed)s.")
+                % {"name": ", ".join(unknown), "allowed": ", ".join(known)}
+            )
+        read: dict[str, Any] = {
+            name: _texts(name, given.get(name))
+            for name in ("kinds", "generators", "sources", "labels", "groups", "strengths")
+        }
+        read |= {name: _ids(name, given.get(name)) for name in ("campaigns", "annotators")}
+        read |= {name: _moment(name, given.get(name)) for name in ENDS}
+        _only("kinds", read["kinds"], list(KINDS))
+        _only("sources", read["sources"], Source.values)
+        _only("strengths", read["strengths"], Strength.values)
+        return cls(**read)
+
+    def as_json(self) -> dict[str, Any]:
+        """Only the fields that narrow; times in ISO 8601."""
+        found = {}
+        for name, value in asdict(self).items():
+            if value:
+                found[name] = value.isoformat() if isinstance(value, datetime) else list(value)
+        return found
+
+    def wants(self, kind: str) -> bool:
+        return not self.kinds or kind in self.kinds
+
+    def apply(self, judgements: QuerySet[Row]) -> QuerySet[Row]:
+        """Those that pass. Of Demonstration, Comparison, Ranking or Rating, of one workspace."""
+        model = judgements.model
+        kind = next(name for name, known in KINDS.items() if known is model)
+        if not self.wants(kind):
+            return judgements.none()
+        found = current(judgements)
+        if self.campaigns:
+            found = found.filter(assignment__campaign__in=self.campaigns)
+        if self.sources:
+            found = found.filter(source__in=self.sources)
+        if self.annotators or self.labels:
+            people = Q(annotator__in=self.annotators) | Q(annotator_label__in=self.labels)
+            found = found.filter(people)
+        if self.groups:
+            found = found.filter(group__in=self.groups)
+        if self.since:
+            found = found.filter(created_at__gte=self.since)
+        if self.until:
+            found = found.filter(created_at__lt=self.until)
+        if self.strengths:
+            comparison = kind == "comparison"
+            found = found.filter(strength__in=self.strengths) if comparison else found.none()
+        return self._by_generators(found, kind) if self.generators else found
+
+    def _by_generators(self, found: QuerySet[Row], kind: str) -> QuerySet[Row]:
+        if kind == "comparison":
+            return found.filter(
+                left__generator__in=self.generators, right__generator__in=self.generators
+            )
+        if kind == "rating":
+            return found.filter(completion__generator__in=self.generators)
+        if kind == "ranking":
+            others = RankingEntry.objects.filter(ranking=OuterRef("pk")).exclude(
+                completion__generator__in=self.generators
+            )
+            return found.exclude(Exists(others))
+        return found.none()
+
+    def in_words(self) -> str:
+        """One sentence for people, with the names of campaigns and annotators as they are now."""
+        parts: list[str] = []
+        if self.campaigns:
+            named = Campaign.objects.filter(pk__in=self.campaigns).order_by("name")
+            names = ", ".join(named.values_list("name", flat=True)) or _("(deleted)")
+            parts.append(_("of the campaigns %s") % names)
+        if self.generators:
+            parts.append(_("of answers by %s") % ", ".join(self.generators))
+        if self.sources:
+            labels = ", ".join(str(Source(source).label).lower() for source in self.sources)
+            parts.append(_("given by: %s") % labels)
+        if self.annotators or self.labels:
+            people = User.objects.filter(pk__in=self.annotators).order_by("name", "email")
+            names = ", ".join([*(str(person) for person in people), *self.labels])
+            parts.append(_("by %s") % names)
+        if self.groups:
+            parts.append(_("of the groups %s") % ", ".join(self.groups))
+        if self.strengths:
+            labels = ", ".join(str(Strength(name).label).lower() for name in self.strengths)
+            parts.append(_("of the strengths %s") % labels)
+        parts += [
+            sentence % date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+            for moment, sentence in ((self.since, _("from %s on")), (self.until, _("before %s")))
+            if moment
+        ]
+        what = ", ".join(_KIND_WORDS[kind]() for kind in self.kinds) or _("all judgements")
+        return " ".join([what, *([", ".join(parts)] if parts else [])])
+
+
+ENDS = ("since", "until")
+_KIND_WORDS = {
+    "demonstration": lambda: _("demonstrations"),
+    "comparison": lambda: _("comparisons"),
+    "ranking": lambda: _("rankings"),
+    "rating": lambda: _("ratings"),
+}
+
+
+def _texts(name: str, given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > MOST:
+        raise ValidationError(_("%s is a list of at most 500 values.") % name)
+    for value in given:
+        if not isinstance(value, str) or len(value) > LONGEST or "\0" in value:
+            raise ValidationError(_("%s holds texts of at most 200 characters.") % name)
+    return tuple(dict.fromkeys(given))
+
+
+def _ids(name: str, given: Any) -> tuple[int, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > MOST:
+        raise ValidationError(_("%s is a list of at most 500 ids.") % name)
+    found = []
+    for value in given:
+        text = str(value)
+        if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise ValidationError(
+                _("%(name)s has %(value)s; an id is a whole number.")
+                % {"name": name, "value": repr(text[:80])}
+            )
+        found.append(int(text))
+    return tuple(dict.fromkeys(found))
+
+
+def _moment(name: str, given: Any) -> datetime | None:
+    """A date is its first moment, in the time zone of whoever asks."""
+    if given is None or given == "":
+        return None
+    if isinstance(given, datetime):
+        moment: datetime | None = given
+    else:
+        text = str(given)[:40]
+        try:
+            moment = parse_datetime(text)
+            if moment is None and (day := parse_date(text)):
+                moment = datetime(day.year, day.month, day.day)
+        except ValueError:
+            moment = None
+    if moment is None:
+        raise ValidationError(
+            _("%(name)s is %(value)s; write a date like 2026-01-31 or 2026-01-31T12:00Z.")
+            % {"name": name, "value": repr(str(given)[:40])}
+        )
+    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+
+
+def _only(name: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+    for value in given:
+        if value not in allowed:
+            raise ValidationError(
+                _("%(name)s has %(value)s. Allowed: %(allowed)s.")
+                % {"name": name, "value": repr(value[:80]), "allowed": ", ".join(allowed)}
+            )

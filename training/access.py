@@ -1,0 +1,6 @@
+"""Who may do what with snapshots, runs and models: managers act, viewers look."""
+
+from webapp.workspaces.models import Role
+
+MANAGES = (Role.MANAGER,)
+READS = (Role.MANAGER, Role.VIEWER)
