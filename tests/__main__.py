@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,9 +23,9 @@ def tool(name: str) -> str:
 
 
 def steps() -> Iterator[tuple[str, list[str]]]:
+    yield "types (mypy)", [tool("mypy"), "--no-error-summary"]  # the longest one begins first
     yield "style (ruff check)", [tool("ruff"), "check", "--quiet", "."]
     yield "format (ruff format)", [tool("ruff"), "format", "--quiet", "--check", "."]
-    yield "types (mypy)", [tool("mypy"), "--no-error-summary"]
     if (ROOT / "templates").is_dir():
         yield "templates (djlint)", [tool("djlint"), "--lint", "--quiet", "templates"]
     if (ROOT / "docker-compose.yml").is_file():
@@ -35,13 +36,22 @@ def steps() -> Iterator[tuple[str, list[str]]]:
     yield "secrets (detect-secrets)", [sys.executable, "-m", "tests.secret_scan"]
 
 
-def run(name: str, command: list[str], environment: dict[str, str]) -> bool:
+def run(name: str, command: list[str], environment: dict[str, str]) -> str:
+    """The name when it failed, else nothing. What it says is printed in one piece, at its end."""
     began = time.monotonic()
-    print(f"== {name} ...", flush=True)
-    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-    verdict = "ok" if code == 0 else f"FAILED (exit code {code})"
-    print(f"== {name}: {verdict}, {time.monotonic() - began:.1f} s", flush=True)
-    return code == 0
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    verdict = "ok" if done.returncode == 0 else f"FAILED (exit code {done.returncode})"
+    said = f"{done.stdout.rstrip()}\n" if done.stdout.strip() else ""
+    print(f"{said}== {name}: {verdict}, {time.monotonic() - began:.1f} s", flush=True)
+    return name if done.returncode else ""
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +67,10 @@ def main(arguments: list[str]) -> int:
             return 1
         print("Chromium is missing: the tests in a browser are skipped.", file=sys.stderr)
     began = time.monotonic()
-    failed = [name for name, command in steps() if not run(name, command, environment)]
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(run, name, command, environment) for name, command in steps()]
+        print(f"== {len(running)} checks, two at a time ...", flush=True)
+        failed = [name for step in running if (name := step.result())]
     # Two processes, as CI has two cores; tests that share a real service stay on one of them.
     pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
     pytest += ["--durations", "10", "-m", marked, *arguments]

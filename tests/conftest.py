@@ -7,16 +7,22 @@ from pathlib import Path
 
 import pytest
 
-TRAINING = ("test_learning", "test_methods", "test_on_policy", "test_resume", "test_run_faults")
+TRAINING = (
+    *("test_learning", "test_methods", "test_model_folder", "test_on_policy"),
+    *("test_ppo", "test_resume", "test_run_faults"),
+)
 FAST = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if "DATABASE_URL" in os.environ:  # given by the person, or inherited by a worker
-        return
     from django.conf import settings
 
     from webapp.services import postgres
+
+    # Argon2 is slow on purpose; tests/webapp/test_settings.py looks at the real setting.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    if "DATABASE_URL" in os.environ:  # given by the person, or inherited by a worker
+        return
 
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
@@ -24,8 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
     socket = stack.enter_context(postgres.running(folder / "pg", "rondo", *FAST))
     # pytest-django has read the settings by now; child processes read the environment.
     settings.DATABASES["default"]["HOST"] = str(socket)
-    # Argon2 is slow on purpose; tests/webapp/test_settings.py looks at the real setting.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ARTIFACTS_URL = str(folder / "artifacts")
     no_broker = f"redis+socket://{folder}/no-broker.sock"  # never the hints of a running ./run
     settings.CELERY_BROKER_URL = no_broker
@@ -39,11 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that train are left out of --fast; under xdist, tests that share a browser or starve
-    a real service stay on one process."""
+    """Tests that train are left out of --fast; under xdist, tests that share a browser, starve a
+    real service, or stand on one world of a module stay on one process."""
     for item in items:
         if item.path.name.startswith(TRAINING):
             item.add_marker(pytest.mark.heavy)
+        if item.path.parent.name == "access":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         for kind in ("browser", "fault"):
             if item.get_closest_marker(kind):
                 item.add_marker(pytest.mark.xdist_group(kind))

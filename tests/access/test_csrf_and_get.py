@@ -40,6 +40,7 @@ def send(client: Client, row: Row, world: World, **headers: str) -> Any:
         return getattr(client, row.method.lower())(address, data, **options)
 
 
+@pytest.mark.heavy
 def test_every_unsafe_address_refuses_a_session_without_the_csrf_token(
     world: World, settings: Any
 ) -> None:
@@ -52,6 +53,7 @@ def test_every_unsafe_address_refuses_a_session_without_the_csrf_token(
     assert len(unsafe()) > 50
 
 
+@pytest.mark.heavy
 def test_control_with_the_csrf_token_the_same_requests_pass(world: World, settings: Any) -> None:
     secret = _get_new_csrf_string()
     wrong = []
@@ -82,6 +84,7 @@ NOTED = {("mfa_view_recovery_codes", "mfa_authenticator")}
 NOTED |= {("mfa_download_recovery_codes", "mfa_authenticator")}
 
 
+@pytest.mark.heavy
 def test_no_get_changes_anything(world: World) -> None:
     changing = set()
     for row in rows():

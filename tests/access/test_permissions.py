@@ -90,17 +90,20 @@ def test_control_a_new_address_is_reported_and_so_is_one_that_went() -> None:
     assert ("site_people", "GET") in differences(gone, rows())["stale"]
 
 
+@pytest.mark.heavy
 def test_everybody_gets_the_answer_of_the_table(answers: Any) -> None:
     found = wrong(answers, rows())
     assert not found, "\n".join(found)
 
 
+@pytest.mark.heavy
 def test_control_a_wrong_line_is_reported(answers: Any) -> None:
     row = next(row for row in rows() if row.route == "workspace_settings")
     opened = replace(row, statuses=row.statuses | {"viewer": 200})
     assert wrong(answers, [opened]) == ["workspace_settings GET as viewer: 403, expected 200"]
 
 
+@pytest.mark.heavy
 def test_every_address_works_for_somebody(answers: Any) -> None:
     """With 2xx; an address that only takes POST may answer with the way to the next page."""
     with_get = {row.route for row in rows() if row.method == "GET"}
@@ -114,6 +117,7 @@ def test_every_address_works_for_somebody(answers: Any) -> None:
     assert unreached == set(UNREACHED)  # the control: these are seen as unreached
 
 
+@pytest.mark.heavy
 def test_no_answer_speaks_of_another_workspace(answers: Any) -> None:
     leaks = [
         f"{route} {method} as {identity}: {answer.leaked}"
@@ -123,6 +127,7 @@ def test_no_answer_speaks_of_another_workspace(answers: Any) -> None:
     assert not leaks, "\n".join(leaks)
 
 
+@pytest.mark.heavy
 def test_control_the_other_workspace_is_seen_by_those_who_may(answers: Any) -> None:
     assert answers["site_workspaces", "GET", "admin"].leaked
     assert answers["account_profile", "GET", "stranger"].leaked
