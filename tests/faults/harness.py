@@ -106,12 +106,12 @@ class Process:
         """kill -9 of this process alone: what it started has to notice by itself."""
         with contextlib.suppress(ProcessLookupError):
             self.send(signal.SIGKILL)
-        self.child.wait(10)
+        self.child.wait(60)
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.child.wait(10)
+        self.child.wait(60)
 
 
 class Rondo:

@@ -244,7 +244,7 @@ def test_c7_poisoned_messages_are_refused_counted_and_survived(rondo: Rondo) -> 
     def refused() -> int:
         return Worker.objects.get(pid=worker.pid).refused
 
-    until(lambda: refused() == len(messages), "all four are counted", seconds=15)
+    until(lambda: refused() == len(messages), "all four are counted")
     assert worker.child.poll() is None
     assert not touched.exists()
     pickle.loads(pickled)
@@ -283,7 +283,7 @@ def stop_during(rondo: Rondo, kind: str, number: signal.Signals, **arguments: An
     rondo.wait_for(job, "running")
     until(lambda: rondo.trace() != [], "the work has begun")
     worker.send(number)
-    assert worker.child.wait(20) is not None
+    assert worker.child.wait(60) is not None
     return Job.objects.get(pk=job)
 
 

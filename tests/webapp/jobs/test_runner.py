@@ -252,12 +252,12 @@ def test_a_lease_that_is_being_renewed_is_not_reaped() -> None:
         with transaction.atomic():
             Job.objects.select_for_update().get(pk=work.job.pk)
             inside.set()
-            reaped.wait(10)
+            reaped.wait(60)
         connection.close()
 
     thread = Thread(target=renew)
     thread.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     try:
         assert reap_now() == []
     finally:

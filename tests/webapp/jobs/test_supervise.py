@@ -169,7 +169,7 @@ def test_it_dies_with_its_supervisor(tmp_path: Path) -> None:
     assert all(map(is_alive, family)), "the control: they are there while the supervisor is"
     supervisor.kill()
     supervisor.wait()
-    until(lambda: not any(map(is_alive, family)), "all of them are gone", seconds=10)
+    until(lambda: not any(map(is_alive, family)), "all of them are gone", seconds=60)
 
 
 def test_a_command_learns_no_secret_of_ours(tmp_path: Path, monkeypatch) -> None:

@@ -99,7 +99,7 @@ class Installation:
         assert self.process is not None
         self.process.send_signal(number)
         code = self.process.wait(60)
-        until(lambda: not self.processes(), 20)
+        until(lambda: not self.processes(), 60)
         return code
 
     def end(self) -> None:
@@ -107,7 +107,7 @@ class Installation:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if self.process is not None:
-            self.process.wait(20)
+            self.process.wait(60)
 
 
 @pytest.fixture
@@ -265,17 +265,17 @@ def test_a_process_that_does_not_stop_is_killed_with_what_it_started(
         "child = subprocess.Popen(['sleep', '600']); print('child', child.pid); time.sleep(600)"
     )
     supervisor.start(Program("worker", python(stubborn), grace=0.5))
-    until(lambda: "child" in log_of(supervisor), 20)
+    until(lambda: "child" in log_of(supervisor), 60)
     child = int(re.findall(r"child (\d+)", log_of(supervisor))[0])
     supervisor.stop("worker")
     assert "worker did not stop in time; killed." in log_of(supervisor)
     status = Path(f"/proc/{child}/status")
-    until(lambda: not status.exists() or "State:\tZ" in status.read_text(), 10)
+    until(lambda: not status.exists() or "State:\tZ" in status.read_text(), 60)
 
 
 def test_every_line_carries_the_name_of_its_process(supervisor: Supervisor) -> None:
     supervisor.start(
         Program("gpu", python("print('one'); print('two \\x1b[2J'); import time; time.sleep(60)"))
     )
-    until(lambda: "two" in log_of(supervisor), 20)
+    until(lambda: "two" in log_of(supervisor), 60)
     assert "gpu       | one" in log_of(supervisor)
