@@ -89,6 +89,8 @@ def work_submit(
         messages.warning(request, str(lost))
     if campaign.state == State.OPEN:
         assign(campaign=campaign, annotator=request.user)
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"next": reverse("annotation:work", args=[workspace.slug, pk])})
     return redirect("annotation:work", workspace.slug, pk)
 
 

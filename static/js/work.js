@@ -152,15 +152,21 @@
     }
   }
 
-  form.addEventListener("input", () => {
+  function saveSoon() {
     clearTimeout(timer);
     timer = setTimeout(save, 1200);
-  });
+  }
+
+  form.addEventListener("input", saveSoon);
+  // What was typed or chosen before this script ran is kept as well.
+  const touched = (e) => (/^(radio|checkbox)$/.test(e.type) ? e.checked !== e.defaultChecked : e.type !== "hidden" && "defaultValue" in e && e.value !== e.defaultValue);
+  if ([...form.elements].some(touched)) saveSoon();
 
   // ---- submit: kept here until the server has taken it; the key in the form makes repeats harmless
   async function send(wait) {
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new FormData(form) });
+      const headers = { Accept: "application/json" }; // asks where to go, so that the next page loads once
+      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers });
       if (answer.status >= 500 || answer.status === 429) throw new Error("busy");
       if (answer.status === 422) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -175,7 +181,8 @@
         }
         return;
       }
-      location.assign(answer.url);
+      const json = answer.headers.get("Content-Type")?.includes("json");
+      location.assign(json ? (await answer.json()).next : answer.url);
     } catch {
       status.textContent = say("Unsent");
       setTimeout(() => send(Math.min(wait * 2, 30000)), wait);

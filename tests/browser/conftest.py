@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -25,9 +26,12 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 SCREENSHOTS = Path(__file__).parents[2] / "test-results"
+PATIENCE = 30_000  # ms, for every step of every test: CI has two cores and they are busy
 AXE = Path(__file__).with_name("axe.min.js")
 WIDTHS = (360, 1280)
 THEMES = ("light", "dark")
+
+expect.set_options(timeout=PATIENCE)
 
 # Playwright's own loop makes Django believe that it is called from asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
@@ -53,6 +57,12 @@ def browser_type_launch_args() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def browser_context_args() -> dict[str, Any]:
     return {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "locale": "en"}
+
+
+@pytest.fixture
+def context(context: Any) -> Any:
+    context.set_default_timeout(PATIENCE)
+    return context
 
 
 @pytest.fixture
@@ -93,9 +103,14 @@ def axe() -> Callable[..., None]:
 
 @pytest.fixture
 def keyboard(page: Any) -> Callable[[str], None]:
-    """`keyboard("g h")` presses the keys one after another; `keyboard("Shift+Tab")` a chord."""
+    """`keyboard("g h")` presses the keys one after another; `keyboard("Shift+Tab")` a chord.
+
+    The page's scripts have run before the first one. A key that leads elsewhere is the last of its
+    call, and the test waits for what it brings before the next call.
+    """
 
     def press(keys: str) -> None:
+        page.wait_for_load_state()
         for key in keys.split():
             page.keyboard.press(key)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from annotation.actions.assign import assign
 from annotation.models import Comparison, Demonstration, Ranking
 from annotation.models.campaigns import Campaign, Kind
 from tests.annotation.material import a_campaign, a_prompt, an_answer
@@ -31,11 +32,10 @@ def double(n: int) -> int:
 def open_work(page: Any, live_server: Any, log_in_browser: Any) -> Callable[[Campaign], None]:
     """`open_work(campaign)`: Ann, logged in, before the campaign's first item."""
 
-    def go(campaign: Campaign) -> None:
-        page.set_default_timeout(8000)
+    def go(campaign: Campaign, **options: Any) -> None:
         page.expected.append("422")  # a refused form is a console message in Chromium
         log_in_browser(ann(campaign.workspace))
-        page.goto(f"{live_server.url}/w/{campaign.workspace.slug}/work/{campaign.pk}/")
+        page.goto(f"{live_server.url}/w/{campaign.workspace.slug}/work/{campaign.pk}/", **options)
 
     return go
 
@@ -99,6 +99,24 @@ def test_a_ranking_with_a_tie_by_keyboard_alone(page: Any, open_work: Any, keybo
     assert list(ranking.entries.order_by("position").values_list("tier", flat=True)) == [3, 3, 2, 1]
 
 
+def test_keys_pressed_before_the_scripts_have_come_are_not_lost(page: Any, open_work: Any) -> None:
+    """A slow network: the page can be read and its scripts are still on their way."""
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.RANKING, answers=2, items=2)
+    assign(campaign=campaign, annotator=ann(campaign.workspace))
+    held_back: list[Any] = []
+    page.route("**/js/work*.js", lambda route: held_back.append(route))
+    open_work(campaign, wait_until="commit")
+    page.get_by_role("button", name="Submit").wait_for()
+    for key in ("b", "1", "a", "2", "Control+Enter"):
+        page.keyboard.press(key)
+    while not held_back:  # the keys may be faster than the request of the script
+        page.wait_for_timeout(10)
+    held_back[0].continue_()
+    page.get_by_text("1 answered today").wait_for()
+    tiers = Ranking.objects.get().entries.order_by("position").values_list("tier", flat=True)
+    assert list(tiers) == [2, 1]
+
+
 def test_a_typed_ranking_is_taken_and_a_half_statement_is_explained(
     page: Any, open_work: Any
 ) -> None:
@@ -145,7 +163,7 @@ def test_a_demonstration_survives_a_reload_and_a_broken_network(
     page.get_by_role("button", name="Submit").click()
     page.get_by_text("will be sent again").wait_for()
     page.context.set_offline(False)
-    page.get_by_text("1 answered today").wait_for(timeout=15_000)
+    page.get_by_text("1 answered today").wait_for()
     assert Demonstration.objects.get().text == "A first half and a second."
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import no_sideways_scroll
+from tests.browser.conftest import PATIENCE, no_sideways_scroll
 from tests.cast import PASSWORD, a_workspace, admin, ann, join, mia, person, vic
 from webapp.api.actions.token import create_token
 from webapp.workspaces.actions.invite import invite
@@ -18,7 +18,6 @@ def test_from_the_first_login_to_an_annotator_of_your_own(
     page: Any, browser: Any, live_server: Any, axe: Callable[..., None], settings: Any
 ) -> None:
     admin(password=PASSWORD)
-    page.set_default_timeout(8000)
     page.goto(live_server.url)
     page.get_by_label("Email").fill("ada@rondo.test")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -38,7 +37,7 @@ def test_from_the_first_login_to_an_annotator_of_your_own(
 
     context = browser.new_context(locale="en")
     nias = context.new_page()
-    nias.set_default_timeout(8000)
+    nias.set_default_timeout(PATIENCE)
     nias.goto(live_server.url + path)
     nias.get_by_label("Your name").fill("Nia")
     nias.get_by_label("Password").fill("quite a long secret")

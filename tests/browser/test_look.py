@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import THEMES, WIDTHS, no_sideways_scroll
+from tests.browser.conftest import PATIENCE, THEMES, WIDTHS, no_sideways_scroll
 from tests.cast import a_workspace, mia
 
 PAGES = {
@@ -104,6 +104,7 @@ def test_the_theme_changes_at_once_and_stays(page, live_server, transactional_db
 def scriptless(browser: Any, live_server: Any, settings: Any, transactional_db: None) -> Any:
     settings.DEBUG = True
     context = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 800})
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -111,10 +112,10 @@ def scriptless(browser: Any, live_server: Any, settings: Any, transactional_db: 
 def test_theme_and_confirmation_work_without_script(scriptless, live_server):
     scriptless.goto(f"{live_server.url}/account/login/")
     scriptless.get_by_role("button", name="Dark").click()
-    assert scriptless.locator("html").get_attribute("data-theme") == "dark"
+    expect(scriptless.locator("html")).to_have_attribute("data-theme", "dark")
     scriptless.goto(f"{live_server.url}/design")
     scriptless.locator("a[data-confirm]").first.click()
-    assert scriptless.locator("h1").inner_text().startswith("Delete the campaign")
+    expect(scriptless.locator("h1")).to_have_text(re.compile("^Delete the campaign"))
     assert "12 annotators" in scriptless.locator(".takes").inner_text()
     assert scriptless.locator(".needs-script").first.is_hidden()
 
@@ -122,9 +123,9 @@ def test_theme_and_confirmation_work_without_script(scriptless, live_server):
 def test_the_navigation_opens_on_a_phone_without_script(scriptless, live_server):
     scriptless.goto(f"{live_server.url}/design")
     side = scriptless.locator("#navigation")
-    assert not side.is_visible()
+    expect(side).to_be_hidden()
     scriptless.get_by_role("button", name="Navigation").click()
-    assert side.is_visible()
+    expect(side).to_be_visible()
 
 
 def test_a_destructive_act_is_confirmed_in_a_dialog(design, axe):
@@ -197,12 +198,15 @@ def test_a_code_is_copied(design):
     block = design.locator("#about-code .copyable").first
     block.hover()
     block.get_by_role("button", name="Copy").click()
-    assert "Authorization" in design.evaluate("navigator.clipboard.readText()")
+    design.wait_for_function(
+        "async () => (await navigator.clipboard.readText()).includes('Authorization')"
+    )
 
 
 def test_times_are_told_in_the_readers_zone(browser, live_server, settings, transactional_db):
     settings.DEBUG = True
     context = browser.new_context(timezone_id="Asia/Tokyo", locale="en")
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(f"{live_server.url}/design")
     shown = page.locator("#about-times time").first
