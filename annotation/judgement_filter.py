@@ -4,7 +4,7 @@ An empty field does not narrow. Judgements that were withdrawn or corrected by a
 pass: annotation.queries.current() decides that for everybody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,10 +13,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from annotation.filter_values import ids, moment, only, texts
 from annotation.models import (
     Campaign,
     Comparison,
@@ -38,8 +38,6 @@ KINDS: dict[str, type[Model]] = {
     "ranking": Ranking,
     "rating": Rating,
 }
-LONGEST = 200  # characters of one value
-MOST = 500  # values of one field
 
 
 @dataclass(frozen=True)
@@ -108,14 +106,14 @@ class JudgementFilter:
                 % {"name": ", ".join(unknown), "allowed": ", ".join(known)}
             )
         read: dict[str, Any] = {
-            name: _texts(name, given.get(name))
+            name: texts(name, given.get(name))
             for name in ("kinds", "generators", "sources", "labels", "groups", "strengths")
         }
-        read |= {name: _ids(name, given.get(name)) for name in ("campaigns", "annotators")}
-        read |= {name: _moment(name, given.get(name)) for name in ENDS}
-        _only("kinds", read["kinds"], list(KINDS))
-        _only("sources", read["sources"], Source.values)
-        _only("strengths", read["strengths"], Strength.values)
+        read |= {name: ids(name, given.get(name)) for name in ("campaigns", "annotators")}
+        read |= {name: moment(name, given.get(name)) for name in ENDS}
+        only("kinds", read["kinds"], list(KINDS))
+        only("sources", read["sources"], Source.values)
+        only("strengths", read["strengths"], Strength.values)
         return cls(**read)
 
     def as_json(self) -> dict[str, Any]:
@@ -190,9 +188,9 @@ class JudgementFilter:
             labels = ", ".join(str(Strength(name).label).lower() for name in self.strengths)
             parts.append(_("of the strengths %s") % labels)
         parts += [
-            sentence % date_format(timezone.localtime(moment), "DATETIME_FORMAT")
-            for moment, sentence in ((self.since, _("from %s on")), (self.until, _("before %s")))
-            if moment
+            sentence % date_format(timezone.localtime(end), "DATETIME_FORMAT")
+            for end, sentence in ((self.since, _("from %s on")), (self.until, _("before %s")))
+            if end
         ]
         what = ", ".join(_KIND_WORDS[kind]() for kind in self.kinds) or _("all judgements")
         return " ".join([what, *([", ".join(parts)] if parts else [])])
@@ -205,62 +203,3 @@ _KIND_WORDS = {
     "ranking": lambda: _("rankings"),
     "rating": lambda: _("ratings"),
 }
-
-
-def _texts(name: str, given: Any) -> tuple[str, ...]:
-    if given is None:
-        return ()
-    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > MOST:
-        raise ValidationError(_("%s is a list of at most 500 values.") % name)
-    for value in given:
-        if not isinstance(value, str) or len(value) > LONGEST or "\0" in value:
-            raise ValidationError(_("%s holds texts of at most 200 characters.") % name)
-    return tuple(dict.fromkeys(given))
-
-
-def _ids(name: str, given: Any) -> tuple[int, ...]:
-    if given is None:
-        return ()
-    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > MOST:
-        raise ValidationError(_("%s is a list of at most 500 ids.") % name)
-    found = []
-    for value in given:
-        text = str(value)
-        if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise ValidationError(
-                _("%(name)s has %(value)s; an id is a whole number.")
-                % {"name": name, "value": repr(text[:80])}
-            )
-        found.append(int(text))
-    return tuple(dict.fromkeys(found))
-
-
-def _moment(name: str, given: Any) -> datetime | None:
-    """A date is its first moment, in the time zone of whoever asks."""
-    if given is None or given == "":
-        return None
-    if isinstance(given, datetime):
-        moment: datetime | None = given
-    else:
-        text = str(given)[:40]
-        try:
-            moment = parse_datetime(text)
-            if moment is None and (day := parse_date(text)):
-                moment = datetime(day.year, day.month, day.day)
-        except ValueError:
-            moment = None
-    if moment is None:
-        raise ValidationError(
-            _("%(name)s is %(value)s; write a date like 2026-01-31 or 2026-01-31T12:00Z.")
-            % {"name": name, "value": repr(str(given)[:40])}
-        )
-    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-
-
-def _only(name: str, given: Sequence[str], allowed: Sequence[str]) -> None:
-    for value in given:
-        if value not in allowed:
-            raise ValidationError(
-                _("%(name)s has %(value)s. Allowed: %(allowed)s.")
-                % {"name": name, "value": repr(value[:80]), "allowed": ", ".join(allowed)}
-            )

@@ -2,6 +2,18 @@
 
 from annotation.models.assignments import Assignment, Draft, Skip
 from annotation.models.campaigns import Campaign, CampaignWorker, Guidelines, Item, ItemCompletion
+from annotation.models.curation import (
+    DuplicateCluster,
+    DuplicateMember,
+    DuplicateSearch,
+    PromptEdit,
+    PromptEditRow,
+    PromptFingerprint,
+    PromptMerge,
+    PromptWord,
+    SavedView,
+    UseCase,
+)
 from annotation.models.judgements import (
     Comparison,
     Demonstration,
@@ -20,14 +32,24 @@ __all__ = [
     "Completion",
     "Demonstration",
     "Draft",
+    "DuplicateCluster",
+    "DuplicateMember",
+    "DuplicateSearch",
     "Guidelines",
     "Item",
     "ItemCompletion",
     "Prompt",
+    "PromptEdit",
+    "PromptEditRow",
+    "PromptFingerprint",
+    "PromptMerge",
+    "PromptWord",
     "Ranking",
     "RankingEntry",
     "Rating",
+    "SavedView",
     "Skip",
     "Source",
     "Split",
+    "UseCase",
 ]

@@ -4,7 +4,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 
@@ -18,7 +19,8 @@ class Prompt(models.Model):
     """Messages up to and including the last one before the answer; once per workspace.
 
     `messages` is a list of {role, content}; `text` is what a person reads and searches (the last
-    user turn); `text_hash` is the SHA-256 of the canonical messages.
+    user turn); `text_hash` is the SHA-256 of the canonical messages. The table has one more column,
+    `search`, which the database makes of `text`: see annotation.prompt_search.
     """
 
     workspace = models.ForeignKey(
@@ -54,6 +56,13 @@ class Prompt(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-id"], name="prompt_newest_first"),
             GinIndex(fields=["tags"], name="prompt_by_tag"),
+            GinIndex(fields=["flags"], name="prompt_by_flag"),
+            # One each for the filters of the browser, newest first, and for sorting by length.
+            models.Index(fields=["workspace", "source", "-id"], name="prompt_by_source"),
+            models.Index(fields=["workspace", "use_case", "-id"], name="prompt_by_use_case"),
+            models.Index(fields=["workspace", "language", "-id"], name="prompt_by_language"),
+            models.Index(fields=["workspace", "split", "-id"], name="prompt_by_split"),
+            models.Index(F("workspace"), Length("text"), F("id"), name="prompt_by_length"),
         ]
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ UNRELEASED = (
     "0002_people_have_limits_and_preferences",
     "0003_a_cache_table",
     "0002_an_answer_is_kept_as_text",
+    "0003_search_and_curation",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
