@@ -63,6 +63,18 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """An answer that is still being sent: `pieces` are its unpacked bytes, as they come.
+
+    Going through them raises OutboundFailed as fetch() does.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+
+
+@dataclass(frozen=True)
 class Destination:
     """A checked address: where to connect (`addresses`) and whom to ask for (`host`)."""
 
@@ -89,6 +101,29 @@ def fetch(
             port 443, or is no plain URL; the operator may allow a host (see the module).
         OutboundFailed: no connection, TLS trouble, a redirect, too slow, too large, not HTTP.
     """
+    with stream(
+        url, method=method, headers=headers, body=body, seconds=seconds, most_bytes=most_bytes
+    ) as answer:
+        return Reply(answer.status, answer.headers, b"".join(answer.pieces))
+
+
+@contextlib.contextmanager
+def stream(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    seconds: float = 60.0,
+    most_bytes: int = MOST_BYTES,
+) -> Iterator[Stream]:
+    """The same as fetch(), for an answer that is read while it is being sent.
+
+    Leaving the block closes the connection, whatever was read by then.
+
+    Raises:
+        OutboundRefused, OutboundFailed: as fetch() does.
+    """
     if method not in METHODS:
         raise OutboundRefused(f"{method} is not sent; allowed: {', '.join(sorted(METHODS))}.")
     given = {"User-Agent": "Rondo", **(headers or {}), "Accept-Encoding": "identity"}
@@ -97,23 +132,48 @@ def fetch(
             raise OutboundRefused(f"The header {name[:40]!r} has a line break.")
     began = time.monotonic()
     destination = check(url)
+    deadline = began + seconds
+    connection = _Connection(destination, deadline)
     try:
-        reply = _exchange(destination, method, given, body, began + seconds, most_bytes)
+        with contextlib.closing(connection), _cut_off_at(deadline, connection):
+            with _explained(destination, began, seconds):
+                connection.request(method, destination.target, body=body, headers=given)
+                answer = connection.getresponse()
+            if 300 <= answer.status < 400:
+                raise OutboundFailed(
+                    f"{destination.host} redirects elsewhere (status {answer.status}), which is"
+                    " not followed. Enter the final address."
+                )
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            pieces = _pieces(answer, found.get("content-encoding", ""), deadline, most_bytes)
+            yield Stream(answer.status, found, _explaining(pieces, destination, began, seconds))
+    finally:
+        took = (time.monotonic() - began) * 1000
+        logger.info("%s %s:%s in %.0f ms", method, destination.host, destination.port, took)
+
+
+@contextlib.contextmanager
+def _explained(destination: Destination, began: float, seconds: float) -> Iterator[None]:
+    """What goes wrong on the way, as a sentence."""
+    try:
+        yield
     except (OSError, http.client.HTTPException, zlib.error, ValueError) as error:
         if time.monotonic() - began >= seconds:
             raise OutboundFailed(
                 f"{destination.host} did not finish its answer within {seconds:g} s."
             ) from None
         raise OutboundFailed(f"{destination.host}: {_reason(error)}") from None
-    finally:
-        took = (time.monotonic() - began) * 1000
-        logger.info("%s %s:%s in %.0f ms", method, destination.host, destination.port, took)
-    if 300 <= reply.status < 400:
-        raise OutboundFailed(
-            f"{destination.host} redirects elsewhere (status {reply.status}), which is not"
-            " followed. Enter the final address."
-        )
-    return reply
+
+
+def _explaining(
+    pieces: Iterator[bytes], destination: Destination, began: float, seconds: float
+) -> Iterator[bytes]:
+    while True:
+        with _explained(destination, began, seconds):
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def check(url: str) -> Destination:
@@ -232,6 +292,8 @@ class _Connection(http.client.HTTPConnection):
             except OSError:
                 if position == len(self.destination.addresses) - 1:
                     raise
+        # Who connects quickly may still think for a while; the deadline holds for the whole.
+        plain.settimeout(max(0.01, self.deadline - time.monotonic()))
         self.sock = plain
         if self.destination.scheme == "https":
             context = ssl.create_default_context()
@@ -257,41 +319,25 @@ def _cut_off_at(deadline: float, connection: _Connection) -> Iterator[None]:
         timer.cancel()
 
 
-def _exchange(
-    destination: Destination,
-    method: str,
-    headers: Mapping[str, str],
-    body: bytes | None,
-    deadline: float,
-    most_bytes: int,
-) -> Reply:
-    connection = _Connection(destination, deadline)
-    with contextlib.closing(connection), _cut_off_at(deadline, connection):
-        connection.request(method, destination.target, body=body, headers=dict(headers))
-        answer = connection.getresponse()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        content = _read(answer, found.get("content-encoding", ""), deadline, most_bytes)
-        return Reply(answer.status, found, content)
-
-
-def _read(
+def _pieces(
     answer: http.client.HTTPResponse, encoding: str, deadline: float, most_bytes: int
-) -> bytes:
+) -> Iterator[bytes]:
     """The body, unpacked piece by piece, so that a small answer cannot become a large one."""
     encoding = encoding.strip().lower()
     if encoding not in {"", "identity", "gzip", "deflate"}:
         raise ValueError(f"the answer is encoded as {encoding[:20]!r}, which was not asked for")
     unpack = zlib.decompressobj(47) if encoding in {"gzip", "deflate"} else None
-    content = bytearray()
+    size = 0
     while piece := answer.read1(65536):
         if time.monotonic() > deadline:
             raise TimeoutError
-        content += unpack.decompress(piece, most_bytes + 1 - len(content)) if unpack else piece
-        if len(content) > most_bytes:
+        content = unpack.decompress(piece, most_bytes + 1 - size) if unpack else piece
+        size += len(content)
+        if size > most_bytes:
             raise ValueError(f"the answer is larger than {most_bytes} bytes")
+        yield content
     if answer.length or (unpack and not unpack.eof):
         raise ValueError("the answer broke off")
-    return bytes(content)
 
 
 def _reason(error: Exception) -> str:
