@@ -182,6 +182,9 @@ JOBS_RECONCILE_SECONDS = environment.whole_number("JOBS_RECONCILE_SECONDS", 3, l
 JOBS_GRACE_SECONDS = environment.whole_number("JOBS_GRACE_SECONDS", 20, least=1, most=3600)
 JOBS_BACKOFF_SECONDS = environment.whole_number("JOBS_BACKOFF_SECONDS", 10, least=1, most=600)
 
+# ---- models that answer (docs/models.md)
+MODELS_WARM_SECONDS = environment.whole_number("MODELS_WARM_SECONDS", 300, least=0, most=86_400)
+
 # ---- artifacts: uploads, exports, run directories; a folder, or any fsspec URL
 ARTIFACTS_URL = environment.text("ARTIFACTS_URL", str(VAR_DIR / "artifacts"))
 

@@ -85,10 +85,11 @@ def supervise(
     on_lines: Callable[[list[bytes]], None] = lambda lines: None,
     grace_seconds: float = 30.0,
     stall_seconds: float | None = None,
+    look_seconds: float = LOOK_SECONDS,
 ) -> Ended:
     """Run `command` in `folder` to its end, with its output appended to `log`.
 
-    `beat` is called several times a second; when it raises JobCancelled or HandedBack the command
+    `beat` is called every `look_seconds`; when it raises JobCancelled or HandedBack the command
     gets SIGTERM and `grace_seconds` to save its work, and whatever else is raised ends it at once.
     `on_lines` gets the complete lines that were appended to `events`. With `stall_seconds`, a
     command that appends no line for so long is ended.
@@ -97,7 +98,7 @@ def supervise(
         JobCancelled, HandedBack, LeaseLost: as `beat` raised it, when the command is gone.
     """
     with _leashed(command, log, folder, environment) as child:
-        watch = _Watch(child, beat, events, on_lines, stall_seconds)
+        watch = _Watch(child, beat, events, on_lines, stall_seconds, look_seconds)
         try:
             return watch.until_it_ends()
         except (JobCancelled, HandedBack):
@@ -141,12 +142,14 @@ class _Watch:
         events: Tail | None,
         on_lines: Callable[[list[bytes]], None],
         stall_seconds: float | None,
+        look_seconds: float,
     ) -> None:
         self.child = child
         self.beat = beat
         self.events = events
         self.on_lines = on_lines
         self.stall_seconds = stall_seconds
+        self.look_seconds = look_seconds
         self.last_line = time.monotonic()
 
     def until_it_ends(self) -> Ended:
@@ -175,7 +178,7 @@ class _Watch:
 
     def _wait_a_little(self) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.child.wait(LOOK_SECONDS)
+            return self.child.wait(self.look_seconds)
         return None
 
     def _pass_lines_on(self) -> None:

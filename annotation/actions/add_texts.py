@@ -1,0 +1,83 @@
+"""Prompts and answers that come from elsewhere in Rondo: a model, a playground, a wizard."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.domain.prompt_hash import canonical_text, prompt_hash
+from annotation.imports.formats.battles import FOLLOW_UP_ANSWERS, FOLLOW_UPS
+from annotation.models import Completion, Prompt
+from webapp.clean_json import check_storable
+
+
+@transaction.atomic
+def add_prompt(
+    *,
+    workspace: Any,
+    messages: Sequence[dict[str, str]],
+    by: Any,
+    source: str,
+    follow_ups: Sequence[str] = (),
+    **fields: Any,
+) -> Prompt:
+    """The workspace's prompt with these messages; made when there is none.
+
+    `follow_ups` are the later questions of a conversation: each model has its own history, so that
+    only the first question is common (annotation.imports.formats.battles).
+    """
+    check_storable([*messages, *follow_ups])
+    fingerprint = bytes.fromhex(prompt_hash(messages, follow_ups))
+    metadata = {**fields.pop("metadata", {})}
+    flags = list(fields.pop("flags", ()))
+    if follow_ups:
+        metadata[FOLLOW_UPS] = list(follow_ups)
+        flags.append("several_turns")
+    last = next(each["content"] for each in reversed(messages) if each["role"] == "user")
+    prompt, _made = Prompt.objects.get_or_create(
+        workspace=workspace,
+        text_hash=fingerprint,
+        defaults={
+            "messages": list(messages),
+            "text": last,
+            "source": source[:200],
+            "created_by": by,
+            "metadata": metadata,
+            "flags": flags,
+            **fields,
+        },
+    )
+    return prompt
+
+
+@transaction.atomic
+def add_completion(
+    *,
+    prompt: Prompt,
+    said: Sequence[str],
+    generator: str,
+    settings: dict[str, Any],
+    metadata: dict[str, Any] | None = None,
+) -> Completion:
+    """The answer of `generator`; the same text is kept once. `said`: one text for each turn.
+
+    Raises:
+        ValueError: the first text is empty; an empty answer is a failure, not an answer.
+    """
+    if not said or not said[0].strip():
+        raise ValueError(_("An answer without a text cannot be kept."))
+    check_storable(list(said))
+    kept = dict(metadata or {})
+    if len(said) > 1:
+        kept[FOLLOW_UP_ANSWERS] = list(said[1:])
+    whole = "\0".join(canonical_text(text) for text in said)
+    completion, _made = Completion.objects.get_or_create(
+        prompt=prompt,
+        generator=generator[:200],
+        text_hash=hashlib.sha256(whole.encode()).digest(),
+        source_id="",
+        defaults={"text": said[0], "settings": settings, "metadata": kept},
+    )
+    return completion

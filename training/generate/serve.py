@@ -1,0 +1,162 @@
+"""The two ways in which a job makes requests: for people who wait, and for a batch to its end."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q, Sum
+from django.utils.translation import gettext as _
+
+from training.generate import claims
+from training.generate.local import Local, process_folder, run_process
+from training.generate.session import Session
+from training.models import Batch, EndpointKind, Generation, GenerationState, Server
+from webapp.jobs.errors import JobFailed
+from webapp.jobs.models import Job, Queue
+from webapp.jobs.models import State as JobState
+from webapp.jobs.work import Work
+
+PAUSE_SECONDS = 0.05
+IDLE_SECONDS = 20.0  # a job without weights costs nothing to begin again
+LEAVES_FOR_OTHERS_SECONDS = 2.0  # people read before they ask on; a training run can wait for that
+MOST_PROCESSES = 3  # model processes that may die in one job before it gives up
+KINDS = {
+    Queue.DEFAULT.value: (EndpointKind.SERVICE.value, EndpointKind.RECORDED.value),
+    Queue.GPU.value: (EndpointKind.REGISTERED.value,),
+}
+
+
+def serve(work: Work) -> dict[str, Any]:
+    """Answer whoever waits for endpoints of this queue, until nobody has for a while.
+
+    On the gpu queue the models stay loaded meanwhile; when other work waits for the worker, it is
+    left as soon as nobody waits for an answer.
+    """
+    queue = work.job.queue
+    session = Session(work, kinds=KINDS[queue])
+
+    def tick() -> bool:
+        """True when it is time to leave."""
+        session.tick()
+        done = session.ended["done"]
+        work.progress(done, None, _("Answering") if session.held else _("Waiting for questions"))
+        return not session.held and _may_leave(session, queue)
+
+    try:
+        if queue == Queue.GPU:
+            _with_models(session, tick)
+        else:
+            while not tick():
+                time.sleep(PAUSE_SECONDS)
+    finally:
+        session.close()
+    return {"answered": session.ended["done"], "failed": session.ended["failed"]}
+
+
+def _may_leave(session: Session, queue: str) -> bool:
+    idle = time.monotonic() - session.last_busy
+    warm = float(settings.MODELS_WARM_SECONDS)
+    if queue != Queue.GPU:
+        warm = min(warm, IDLE_SECONDS)
+    elif idle >= LEAVES_FOR_OTHERS_SECONDS and _others_wait(queue):
+        warm = 0.0
+    if idle < warm:
+        return False
+    with transaction.atomic():
+        claims.lock(queue)
+        if session.has_more():
+            return False
+        Server.objects.filter(queue=queue, job=session.work.job).update(job=None)
+    return True
+
+
+def _others_wait(queue: str) -> bool:
+    return Job.objects.filter(queue=queue, state=JobState.QUEUED).exists()
+
+
+def generate(
+    work: Work, batch: Batch, *, on_done: Callable[[Generation], None] = lambda row: None
+) -> dict[str, Any]:
+    """Make every request of `batch`, each once; what an earlier attempt did is not done again.
+
+    `on_done` is called for each answer in this process, those of earlier attempts apart. Progress
+    is the job's. Returns how many were answered and failed, tokens, and cost.
+
+    Raises:
+        JobFailed: a budget is spent, or an endpoint gave no answer again and again. What was
+            answered is kept, and the job can be started again.
+    """
+    _ask_failed_again(work, batch)
+    session = Session(work, batch=batch, on_done=on_done)
+    total = batch.entries.count()
+    before = total - claims.waiting(batch).count()
+
+    def tick() -> bool:
+        session.tick()
+        ended = session.ended["done"] + session.ended["failed"]
+        work.progress(min(before + ended, total), total, _("Asking"))
+        return not session.has_more()
+
+    try:
+        local = Generation.objects.filter(
+            entries__batch=batch,
+            endpoint__kind=EndpointKind.REGISTERED,
+            state__in=[GenerationState.QUEUED, GenerationState.RUNNING],
+        )
+        if local.exists():
+            _with_models(session, tick)
+        else:
+            while not tick():
+                time.sleep(PAUSE_SECONDS)
+    finally:
+        session.close()
+    if session.broken:
+        raise JobFailed(" ".join(session.broken.values())[:500])
+    return counts(batch)
+
+
+def counts(batch: Batch) -> dict[str, Any]:
+    """How the requests of a batch stand: by state, tokens, cost."""
+    found = Generation.objects.filter(entries__batch=batch).aggregate(
+        answered=Count("pk", filter=Q(state=GenerationState.DONE)),
+        failed=Count("pk", filter=Q(state=GenerationState.FAILED)),
+        tokens_in=Sum("tokens_in", default=0),
+        tokens_out=Sum("tokens_out", default=0),
+    )
+    return {**found, "cost": str(claims.spent_in(batch).normalize())}
+
+
+def _ask_failed_again(work: Work, batch: Batch) -> None:
+    """Whoever starts the job again wants the failed requests tried again, not passed over."""
+    failed = Generation.objects.filter(
+        entries__batch=batch, state__in=[GenerationState.FAILED, GenerationState.STOPPED]
+    )
+    failed.update(state=GenerationState.QUEUED, tries=0, error="", not_before=work.job.created_at)
+
+
+def _with_models(session: Session, tick: Callable[[], bool]) -> None:
+    """Run the model process, again when it died, and `tick` in it until that says to leave."""
+    for _number in range(MOST_PROCESSES):
+        with process_folder() as folder:
+            local = Local(folder)
+            local.session, session.local = session, local
+            leaving = False
+
+            def step(local: Local = local) -> None:
+                nonlocal leaving
+                if leaving:
+                    session.work.beat()
+                elif tick():
+                    leaving = True
+                    local.leave()
+
+            said = run_process(local, step)
+            detail = (folder / "log").read_text(errors="replace")[-4000:]
+        if not said:
+            return
+        session.lost_the_models(said)
+        if not session.has_more():
+            return
+    raise JobFailed(said, detail)
