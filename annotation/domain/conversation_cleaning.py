@@ -155,6 +155,19 @@ class CleaningRules:
     special_tokens: tuple[str, ...] = ()
 
 
+def clean_by(rules: CleaningRules, conversation: Sequence[Turn]) -> tuple[tuple[Turn, ...], str]:
+    """One conversation's turns after cleaning, and why it is dropped ("" when it is kept)."""
+    cleaned = clean_conversation(conversation, html=rules.html)
+    if cleaned.code:
+        return (), cleaned.code.name.lower()
+    texts = [text for _, text in cleaned.turns]
+    if rules.drop_repeated_digits and any(map(repeats_a_digit, texts)):
+        return (), "repeated_digits"
+    if rules.drop_restarted_lists and any(map(restarts_its_list, texts)):
+        return (), "restarted_list"
+    return cleaned.turns, ""
+
+
 def clean_all(
     conversations: Iterable[Sequence[Turn]],
     rules: CleaningRules | None = None,
@@ -165,18 +178,11 @@ def clean_all(
     kept = []
     for conversation in conversations:
         report.seen += 1
-        cleaned = clean_conversation(conversation, html=rules.html)
-        reason = cleaned.code.name.lower() if cleaned.code else ""
-        texts = [text for _, text in cleaned.turns]
-        if not reason and rules.drop_repeated_digits and any(map(repeats_a_digit, texts)):
-            reason = "repeated_digits"
-        if not reason and rules.drop_restarted_lists and any(map(restarts_its_list, texts)):
-            reason = "restarted_list"
+        turns, reason = clean_by(rules, conversation)
         if reason:
             report.dropped[reason] += 1
             continue
         report.kept += 1
-        turns = cleaned.turns
         for token in rules.special_tokens:
             turns = tuple((role, break_special_token(text, token)) for role, text in turns)
         kept.append(turns)

@@ -48,18 +48,17 @@ def load(
     *,
     workspace_id: int,
     created_by_id: int | None,
+    import_id: int | None = None,
     on_refusal: Callable[[Refusal], None],
     on_batch: Callable[[Counts], None],
-    stop_at_refusal: bool = False,
 ) -> Counts:
     """Write every good record that is not there yet. Call it inside a transaction.
 
     on_refusal: called for each refused record. on_batch: called after each batch; what it raises
-    ends the load. stop_at_refusal: store nothing more after the first refusal but go on counting
-    (the caller rolls back).
+    ends the load. import_id: what every new row names as its origin.
     """
     counts = Counts()
-    tables = Tables(workspace_id, created_by_id)
+    tables = Tables(workspace_id, created_by_id, import_id)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, workspace_id])
     with closing(_ahead(batches)) as read:

@@ -5,7 +5,7 @@ No database here: this part of an import runs in a thread of its own while Postg
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import msgspec
 from annotation.domain.personal_data import find_personal_data, mask_personal_data
 from annotation.domain.prompt_hash import canonical_text, prompt_hash
 from annotation.imports.formats.battles import FOLLOW_UP_ANSWERS, FOLLOW_UPS
+from annotation.imports.formats.languages import language_code
 from annotation.imports.formats.reading import Good
 from annotation.imports.formats.refusals import Refusal, Refused
 from annotation.imports.formats.rows import (
@@ -47,10 +48,13 @@ class PreparedPrompt:
     digest: bytes
     messages: str
     text: str
-    row: PromptRow
     source: str
     source_id: str
     licence: str
+    language: str
+    use_case: str
+    split: str
+    tags: list[str]
     flags: list[str]
     metadata: dict[str, Any]
     reference: bool
@@ -87,12 +91,20 @@ class PreparedRecord:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is decided once for a file. source: used where a row names none."""
+    """What is decided once for a file.
+
+    source, licence, split, use_case: used where a row names none. tags: added to each prompt.
+    languages: a person's own words for them, beside those that are known.
+    """
 
     source: str
     licence: str = ""
     mask: bool = False
     find: bool = True
+    languages: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    split: str = ""
+    use_case: str = ""
 
     def batches(
         self, results: Iterable[Good | Refusal], size: int
@@ -148,35 +160,36 @@ class Preparation:
     def _prompt(self, row: PromptRow, fixes: list[str]) -> PreparedPrompt:
         source = (row.source or self.source)[:LONGEST]
         source_id = row.source_id[:LONGEST]
-        licence = (row.licence or self.licence)[:100]
-        metadata = dict(row.metadata)
-        flags = list(row.flags)
-        if not row.messages:
-            named = f"reference\0{source}\0{source_id}"
-            digest = hashlib.sha256(named.encode()).digest()
-            text = f"{source} {source_id}".strip()
-            flags.append(TEXT_MISSING)
-            return PreparedPrompt(
-                digest, "[]", text, row, source, source_id, licence, flags, metadata, True
-            )
+        made = PreparedPrompt(
+            digest=b"",
+            messages="[]",
+            text="",
+            source=source,
+            source_id=source_id,
+            licence=(row.licence or self.licence)[:100],
+            language=language_code(row.language, self.languages)[:35] if row.language else "",
+            use_case=(row.use_case or self.use_case)[:60],
+            split=SPLITS.get(row.split.lower(), self.split or "train"),
+            tags=[tag[:60] for tag in dict.fromkeys((*row.tags, *self.tags))],
+            flags=list(row.flags),
+            metadata=dict(row.metadata),
+            reference=not row.messages,
+        )
+        if made.reference:
+            made.digest = hashlib.sha256(f"reference\0{source}\0{source_id}".encode()).digest()
+            made.text = f"{source} {source_id}".strip()
+            made.flags.append(TEXT_MISSING)
+            return made
         messages = row.messages
         if self.find or self.mask:
-            messages = self._searched_messages(messages, metadata, flags, fixes)
-        follow_ups = metadata.get(FOLLOW_UPS, ())
+            messages = self._searched_messages(messages, made.metadata, made.flags, fixes)
+        follow_ups = made.metadata.get(FOLLOW_UPS, ())
         fingerprint = prompt_hash([_hashed(message) for message in messages], follow_ups)
-        text = next((m.content for m in reversed(messages) if m.role == USER), messages[-1].content)
-        return PreparedPrompt(
-            bytes.fromhex(fingerprint),
-            _encode(messages).decode(),
-            text,
-            row,
-            source,
-            source_id,
-            licence,
-            flags,
-            metadata,
-            False,
-        )
+        made.digest = bytes.fromhex(fingerprint)
+        made.messages = _encode(messages).decode()
+        last = next((m.content for m in reversed(messages) if m.role == USER), None)
+        made.text = messages[-1].content if last is None else last
+        return made
 
     def _searched_messages(
         self,

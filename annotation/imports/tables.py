@@ -17,7 +17,6 @@ from annotation.imports.formats.rows import (
     RatingRow,
 )
 from annotation.imports.prepared import (
-    SPLITS,
     TEXT_MISSING,
     PreparedAnswer,
     PreparedPrompt,
@@ -58,9 +57,10 @@ def _json(value: Any) -> str:
 class Tables:
     """Writes batches for one workspace and counts new rows in `written`, by table."""
 
-    def __init__(self, workspace_id: int, created_by_id: int | None) -> None:
+    def __init__(self, workspace_id: int, created_by_id: int | None, import_id: int | None) -> None:
         self.workspace_id = workspace_id
         self.created_by_id = created_by_id
+        self.import_id = import_id
         self.now: datetime.datetime = timezone.now()
         self.written: Counter[str] = Counter()
         self._copies = _copies()
@@ -165,24 +165,23 @@ class Tables:
                     prompt.digest,
                     _json(prompt.metadata),
                     TEXT_MISSING,
-                    list(prompt.row.tags),
+                    prompt.tags,
                     key,
                 ],
             )
         self.written["prompts filled in"] += 1
 
     def _prompt_values(self, prompt: PreparedPrompt, key: int) -> dict[str, Any]:
-        row = prompt.row
         return {
             "id": key,
             "workspace_id": self.workspace_id,
             "messages": prompt.messages,
             "text": prompt.text,
             "text_hash": prompt.digest,
-            "split": SPLITS.get(row.split.lower(), "train"),
-            "language": row.language[:35],
-            "use_case": row.use_case[:60],
-            "tags": [tag[:60] for tag in row.tags],
+            "split": prompt.split,
+            "language": prompt.language,
+            "use_case": prompt.use_case,
+            "tags": prompt.tags,
             "flags": [flag[:60] for flag in prompt.flags],
             "source": prompt.source,
             "source_id": prompt.source_id,
@@ -190,6 +189,7 @@ class Tables:
             "metadata": _json(prompt.metadata) if prompt.metadata else "{}",
             "created_by_id": self.created_by_id,
             "created_at": self.now,
+            "imported_in_id": self.import_id,
         }
 
     # ---- answers
@@ -305,6 +305,7 @@ class Tables:
                     "source_id": source_id,
                     "metadata": _json(answer.metadata) if answer.metadata else "{}",
                     "created_at": self.now,
+                    "imported_in_id": self.import_id,
                 }
             )
             found.update(dict.fromkeys(waiting[key], pk))
@@ -369,6 +370,7 @@ class Tables:
             "source_id": getattr(row, "source_id", "")[:200],
             "metadata": _json(metadata) if metadata else "{}",
             "created_at": self.now,
+            "imported_in_id": self.import_id,
         }
 
     @staticmethod

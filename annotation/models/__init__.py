@@ -14,6 +14,7 @@ from annotation.models.curation import (
     SavedView,
     UseCase,
 )
+from annotation.models.imports import Import, ImportState
 from annotation.models.judgements import (
     Comparison,
     Demonstration,
@@ -36,6 +37,8 @@ __all__ = [
     "DuplicateMember",
     "DuplicateSearch",
     "Guidelines",
+    "Import",
+    "ImportState",
     "Item",
     "ItemCompletion",
     "Prompt",

@@ -22,6 +22,12 @@ class Source(models.TextChoices):
     SIMULATED = "simulated", _("Simulated")  # a rule standing in for a person; shown as such
 
 
+def by_import(table: str) -> models.Index:
+    """Finds what a file brought; judgements made here take no room in it."""
+    condition = Q(imported_in__isnull=False)
+    return models.Index(fields=["imported_in"], name=f"{table}_by_import", condition=condition)
+
+
 class Judgement(models.Model):
     """What every demonstration, comparison and ranking carries."""
 
@@ -45,6 +51,13 @@ class Judgement(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    imported_in = models.ForeignKey(
+        "annotation.Import",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,  # see by_import
+        related_name="%(class)ss",
+    )
 
     class Meta:
         abstract = True
@@ -59,7 +72,10 @@ class Demonstration(Judgement):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["prompt"], name="demonstration_by_prompt")]
+        indexes = [
+            models.Index(fields=["prompt"], name="demonstration_by_prompt"),
+            by_import("demonstration"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]
@@ -112,7 +128,10 @@ class Comparison(Judgement):
                 name="only_a_preference_has_a_strength",
             ),
         ]
-        indexes = [models.Index(fields=["prompt"], name="comparison_by_prompt")]
+        indexes = [
+            models.Index(fields=["prompt"], name="comparison_by_prompt"),
+            by_import("comparison"),
+        ]
 
     def __str__(self) -> str:
         return self.get_choice_display()
@@ -122,7 +141,10 @@ class Ranking(Judgement):
     """Two to nine answers in tiers; its entries say where each one stood and was shown."""
 
     class Meta:
-        indexes = [models.Index(fields=["prompt"], name="ranking_by_prompt")]
+        indexes = [
+            models.Index(fields=["prompt"], name="ranking_by_prompt"),
+            by_import("ranking"),
+        ]
 
     def __str__(self) -> str:
         return f"ranking {self.pk}"
@@ -166,7 +188,10 @@ class Rating(Judgement):
                 name="a_score_is_on_its_scale",
             )
         ]
-        indexes = [models.Index(fields=["completion", "aspect"], name="rating_by_completion")]
+        indexes = [
+            models.Index(fields=["completion", "aspect"], name="rating_by_completion"),
+            by_import("rating"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.aspect} {self.score:g}"

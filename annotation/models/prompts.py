@@ -43,6 +43,13 @@ class Prompt(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)  # kept, but in no new work
+    imported_in = models.ForeignKey(
+        "annotation.Import",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,  # a partial one below: rows made here need none
+        related_name="prompts",
+    )
 
     class Meta:
         constraints = [
@@ -63,6 +70,11 @@ class Prompt(models.Model):
             models.Index(fields=["workspace", "language", "-id"], name="prompt_by_language"),
             models.Index(fields=["workspace", "split", "-id"], name="prompt_by_split"),
             models.Index(F("workspace"), Length("text"), F("id"), name="prompt_by_length"),
+            models.Index(
+                fields=["imported_in"],
+                name="prompt_by_import",
+                condition=Q(imported_in__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -90,12 +102,26 @@ class Completion(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+    imported_in = models.ForeignKey(
+        "annotation.Import",
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,  # a partial one below: rows made here need none
+        related_name="completions",
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["prompt", "generator", "text_hash", "source_id"],
                 name="an_answer_is_once_under_a_prompt",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["imported_in"],
+                name="completion_by_import",
+                condition=Q(imported_in__isnull=False),
             )
         ]
 

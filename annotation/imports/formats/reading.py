@@ -34,6 +34,8 @@ class Good:
 class Opened:
     """A file about to be read. `results` yields Good and Refusal, one for each record.
 
+    columns: the fields of its first records, in order, for a mapping.
+
     Iterating raises FileRefused when the file cannot be read to its end.
     """
 
@@ -42,6 +44,7 @@ class Opened:
     variant: str
     detection: Detection | None
     results: Iterator[Good | Refusal]
+    columns: tuple[str, ...] = ()
 
 
 def read_file(
@@ -69,7 +72,13 @@ def read_file(
     expanded = _expanded(records, chosen) if container.kind == "object" else records
     reading = Reading(options, variant)
     read = _read_groups if chosen.read_group else _read_each
-    return Opened(container, chosen, variant, detection, read(expanded, chosen, reading, limits))
+    results = read(expanded, chosen, reading, limits)
+    return Opened(container, chosen, variant, detection, results, _columns(sample))
+
+
+def _columns(sample: list[Record]) -> tuple[str, ...]:
+    names = (key for record in sample if type(record.value) is dict for key in record.value)
+    return tuple(itertools.islice(dict.fromkeys(names), 100))
 
 
 def _sample(

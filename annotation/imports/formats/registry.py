@@ -14,6 +14,7 @@ from annotation.imports.formats.instructions import (
     SELF_INSTRUCT_SEEDS,
 )
 from annotation.imports.formats.label_studio import LABEL_STUDIO
+from annotation.imports.formats.labelled import LABELLED
 from annotation.imports.formats.llama_factory import LLAMA_FACTORY_KTO, LLAMA_FACTORY_PREFERENCE
 from annotation.imports.formats.lmarena import LMARENA_BATTLES, LMARENA_RAW
 from annotation.imports.formats.mt_bench import (
@@ -71,6 +72,7 @@ FORMATS: tuple[Format, ...] = (
     SHAREGPT,
     TABLE,
     TRL_PROMPT_ONLY,
+    LABELLED,
 )
 BY_NAME = {found.name: found for found in FORMATS}
 

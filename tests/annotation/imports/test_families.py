@@ -43,7 +43,9 @@ def test_a_record_is_recognised_and_read(example: dict[str, Any]) -> None:
 
 
 def test_every_format_has_an_example() -> None:
-    assert {found.name for found in FORMATS} - {example["format"] for example in EXAMPLES} == set()
+    shown = {example["format"] for example in EXAMPLES}
+    # `labelled` is nothing without a template: tests/annotation/imports/test_plan.py.
+    assert {found.name for found in FORMATS} - shown == {"labelled"}
 
 
 def test_a_format_can_be_forced_and_an_unknown_one_is_named() -> None:
