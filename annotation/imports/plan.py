@@ -99,8 +99,8 @@ _CLEANING = (
     "skip_languages",
     "split_tokens",
 )
-_PLAIN: dict[str, Any] = {"format": "", "all_or_nothing": False, "mask": False, "tags": [], "split": ""}
-_PLAIN |= {"use_case": "", "delimiter": "", "header": True}
+_PLAIN: dict[str, Any] = {"format": "", "all_or_nothing": False, "mask": False, "tags": []}
+_PLAIN |= {"split": "", "use_case": "", "delimiter": "", "header": True}
 _DEFAULT_OPTIONS, _DEFAULT_CLEANING = asdict(Options()), asdict(Cleaning())
 # Every field of a plan as JSON, with the value that it has when it is not given.
 DEFAULTS: dict[str, Any] = _PLAIN | {
