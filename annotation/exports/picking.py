@@ -1,0 +1,145 @@
+"""Which rows go out, decided once at the start of a transaction and kept in its temporary tables.
+
+    export_ballot   the judgements or prompts that pass the filter, without their texts
+    export_person   what members are called in the file: person-1 ... in the order of addresses
+    export_group    pairs that were given together, and how many they are
+    export_kept_out prompts that may not go out, each with the reason
+
+Everything after it reads these, so that the lines, the counts and the ids of one export agree.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from annotation.exports.plan import ExportPlan, Kind
+from annotation.judgement_filter import KINDS, JudgementFilter
+from annotation.models import Prompt, Split
+from webapp.workspaces.models import Workspace
+
+# Which judgements say something in which kind of file.
+JUDGEMENTS: dict[Kind, tuple[str, ...]] = {
+    Kind.PROMPT_ONLY: (),
+    Kind.PROMPT_COMPLETION: ("demonstration",),
+    Kind.PREFERENCE: ("comparison", "ranking"),
+    Kind.UNPAIRED: ("demonstration", "comparison", "ranking", "rating"),
+}
+HELD_OUT = "held_out"
+
+_BALLOT = """
+CREATE TEMPORARY TABLE export_ballot (
+    kind text, id bigint, prompt_id bigint, left_id bigint, right_id bigint,
+    choice text, strength text, order_known boolean, margin double precision,
+    source text, annotator_id bigint, label text, grp text
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE export_kept_out (prompt_id bigint PRIMARY KEY, reason text)
+ON COMMIT DROP;
+"""
+_COMMON = 'source, annotator_id, annotator_label, "group"'
+# An import's own margin, in reward units, goes out as it came.
+_MARGIN = (
+    "CASE WHEN metadata->>'strength_scale' = 'margin' AND jsonb_typeof(metadata->'strength') = "
+    "'number' THEN (metadata->>'strength')::float8 END"
+)
+_SELECT = {
+    "comparison": f"SELECT 'comparison', id, prompt_id, left_id, right_id, choice, strength, "
+    f"order_known, {_MARGIN}, {_COMMON} FROM annotation_comparison",
+    "ranking": f"SELECT 'ranking', id, prompt_id, NULL, NULL, '', '', true, NULL, {_COMMON} "
+    "FROM annotation_ranking",
+    "rating": f"SELECT 'rating', id, prompt_id, completion_id, NULL, '', '', true, NULL, {_COMMON} "
+    "FROM annotation_rating",
+    "demonstration": f"SELECT 'demonstration', id, prompt_id, NULL, NULL, '', '', true, NULL, "
+    f"{_COMMON} FROM annotation_demonstration",
+    "prompt": "SELECT 'prompt', id, id, NULL, NULL, '', '', true, NULL, '', NULL, '', '' "
+    "FROM annotation_prompt",
+}
+_PEOPLE = """
+CREATE TEMPORARY TABLE export_person ON COMMIT DROP AS
+SELECT person.id, 'person-' || row_number() OVER (ORDER BY person.email COLLATE "C") AS name
+FROM accounts_user person
+WHERE person.id IN (SELECT annotator_id FROM export_ballot);
+CREATE INDEX ON export_ballot (prompt_id);
+CREATE TEMPORARY TABLE export_group ON COMMIT DROP AS
+SELECT prompt_id, source, annotator_id, label, grp,
+       count(*) AS pairs,
+       count(*) FILTER (WHERE choice IN ('left', 'right')) AS strict,
+       bool_or(prompts > 1) AS several
+FROM (
+    SELECT ballot.*, dense_rank() OVER by_prompt + dense_rank() OVER from_the_end - 1 AS prompts
+    FROM export_ballot ballot
+    WHERE kind = 'comparison' AND grp <> ''
+    WINDOW by_prompt AS (PARTITION BY grp ORDER BY prompt_id),
+           from_the_end AS (PARTITION BY grp ORDER BY prompt_id DESC)
+) given
+GROUP BY prompt_id, source, annotator_id, label, grp;
+CREATE INDEX ON export_group (prompt_id, grp);
+ANALYZE export_ballot;
+ANALYZE export_person;
+ANALYZE export_group;
+ANALYZE export_kept_out;
+"""
+_EXTRAS = """
+SELECT EXISTS (
+    SELECT FROM annotation_prompt prompt
+    WHERE id IN (SELECT prompt_id FROM export_ballot)
+    AND jsonb_path_exists(messages, '$[*].keyvalue() ? (@.key != "role" && @.key != "content")')
+)
+"""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """What goes out: of one workspace, by one plan and one filter."""
+
+    workspace: Workspace
+    plan: ExportPlan
+    chosen: JudgementFilter
+
+    def rows_of(self, kind: str) -> QuerySet[Any]:
+        """The judgements of a kind (or the prompts) that pass the filter, in no order."""
+        if kind == "prompt":
+            return Prompt.objects.filter(workspace=self.workspace).order_by()
+        model = KINDS[kind]
+        found = model._default_manager.filter(prompt__workspace=self.workspace)
+        return self.chosen.apply(found).order_by()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        if self.plan.kind is Kind.PROMPT_ONLY:
+            return ("prompt",)
+        return tuple(kind for kind in JUDGEMENTS[self.plan.kind] if self.chosen.wants(kind))
+
+    def lay_out(self, kept_out: Iterable[tuple[int, str]] = ()) -> None:
+        """Make the temporary tables. Inside a transaction; they are gone at its end.
+
+        kept_out: prompts that may not go out beside the held-out ones, each with the reason.
+        """
+        with connection.cursor() as cursor:
+            # One point in time for every statement; nobody's patience for a page is asked here.
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute(_BALLOT)
+            for kind in self.kinds:
+                query, values = self.rows_of(kind).values("pk").query.sql_with_params()
+                insert = f"INSERT INTO export_ballot {_SELECT[kind]} WHERE id IN ({query})"
+                cursor.execute(insert, values)
+            self._keep_out(cursor, kept_out)
+            cursor.execute(_PEOPLE)
+
+    def _keep_out(self, cursor: Any, kept_out: Iterable[tuple[int, str]]) -> None:
+        cursor.execute(
+            "INSERT INTO export_kept_out SELECT id, %s FROM annotation_prompt "
+            "WHERE workspace_id = %s AND split = %s",
+            [HELD_OUT, self.workspace.pk, Split.HELD_OUT],
+        )
+        cursor.executemany(
+            "INSERT INTO export_kept_out VALUES (%s, %s) ON CONFLICT DO NOTHING", list(kept_out)
+        )
+
+    def has_extras(self) -> bool:
+        """Whether a prompt's message has more than role and content (names, tool calls)."""
+        with connection.cursor() as cursor:
+            cursor.execute(_EXTRAS)
+            return bool(cursor.fetchone()[0])
