@@ -5,7 +5,7 @@ pass: annotation.queries.current() decides that for everybody.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,12 +21,14 @@ from annotation.models import (
     Campaign,
     Comparison,
     Demonstration,
+    Prompt,
     Ranking,
     RankingEntry,
     Rating,
     Source,
 )
 from annotation.models.judgements import Strength
+from annotation.prompt_filter import PromptFilter
 from annotation.queries import current
 from webapp.accounts.models import User
 
@@ -48,7 +50,8 @@ class JudgementFilter:
     one of these (a demonstration judges no answer, so it passes only where this is empty).
     sources: human, judge, simulated. annotators: ids of members; labels: annotators and judges as
     an import or a judge names them (one of both lists suffices). groups: Judgement.group.
-    strengths: of comparisons. since, until: created at or after, and before.
+    strengths: of comparisons. since, until: created at or after, and before. prompts: what they
+    were given about; None does not narrow.
     """
 
     kinds: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ class JudgementFilter:
     strengths: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    prompts: PromptFilter | None = None
 
     # Names of the parameters of a page's address, in the order of the fields above.
     PARAMETERS = (
@@ -84,9 +88,10 @@ class JudgementFilter:
             ValidationError: a value that the field cannot have.
         """
         given: dict[str, Any] = {}
-        for name, field in zip(cls.PARAMETERS, fields(cls), strict=True):
-            values = [value for value in params.getlist(name) if value != ""]
-            given[field.name] = (values[-1] if values else None) if name in ENDS else values
+        for name, field in zip(cls.PARAMETERS, fields(cls), strict=False):
+            found = [value for value in params.getlist(name) if value.strip() != ""]
+            given[field.name] = (found[-1] if found else None) if name in ENDS else found
+        given["prompts"] = PromptFilter.from_params(params).as_json()
         return cls.from_json(given)
 
     @classmethod
@@ -114,14 +119,20 @@ class JudgementFilter:
         only("kinds", read["kinds"], list(KINDS))
         only("sources", read["sources"], Source.values)
         only("strengths", read["strengths"], Strength.values)
+        if given.get("prompts"):
+            read["prompts"] = PromptFilter.from_json(given["prompts"]) or None
         return cls(**read)
 
     def as_json(self) -> dict[str, Any]:
         """Only the fields that narrow; times in ISO 8601."""
-        found = {}
-        for name, value in asdict(self).items():
-            if value:
-                found[name] = value.isoformat() if isinstance(value, datetime) else list(value)
+        found: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, PromptFilter):
+                found[field.name] = value.as_json()
+            elif value:
+                narrowed = value.isoformat() if isinstance(value, datetime) else list(value)
+                found[field.name] = narrowed
         return found
 
     def wants(self, kind: str) -> bool:
@@ -150,6 +161,9 @@ class JudgementFilter:
         if self.strengths:
             comparison = kind == "comparison"
             found = found.filter(strength__in=self.strengths) if comparison else found.none()
+        if self.prompts:
+            about = self.prompts.apply(Prompt.objects.order_by())
+            found = found.filter(prompt__in=about.order_by().values("pk"))
         return self._by_generators(found, kind) if self.generators else found
 
     def _by_generators(self, found: QuerySet[Row], kind: str) -> QuerySet[Row]:
@@ -192,6 +206,8 @@ class JudgementFilter:
             for end, sentence in ((self.since, _("from %s on")), (self.until, _("before %s")))
             if end
         ]
+        if self.prompts:
+            parts.append(_("about these prompts: %s") % self.prompts.in_words())
         what = ", ".join(_KIND_WORDS[kind]() for kind in self.kinds) or _("all judgements")
         return " ".join([what, *([", ".join(parts)] if parts else [])])
 

@@ -71,6 +71,16 @@ def test_a_generator_narrows_to_judgements_in_which_it_wrote_every_answer() -> N
     assert passing(JudgementFilter(generators=("base",)), Ranking) == set()
 
 
+def test_it_narrows_by_what_the_prompts_are_like() -> None:
+    workspace = a_workspace()
+    about_poems = a_comparison(a_prompt(workspace, tags=["poem"]))
+    a_comparison(a_prompt(workspace))
+    found = JudgementFilter.from_params(QueryDict("kind=comparison&tag=poem"))
+    assert passing(found) == {about_poems.pk}
+    assert JudgementFilter.from_json(found.as_json()) == found
+    assert JudgementFilter.from_params(QueryDict("tag=")).prompts is None
+
+
 def test_it_is_read_from_an_address_and_comes_back_from_json() -> None:
     found = JudgementFilter.from_params(
         QueryDict("kind=comparison&judged_by=human&judged_by=judge&annotator=7&since=2026-01-31")
