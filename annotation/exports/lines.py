@@ -9,23 +9,11 @@ from typing import Any
 from django.db import connection
 
 from annotation.exports.picking import Pick
-from annotation.exports.statements import count_query, left_out_query, lines_query
+from annotation.exports.statements import FACTS, count_query, left_out_query, lines_query
 
 BLOCK = 1 << 20  # bytes that are handed on at once
 # JSON text has no control character, so nothing is ever quoted: the CSV's field is the line itself.
 _COPY = "COPY ({}) TO STDOUT (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')"
-FACTS = (
-    "split",
-    "kind",
-    "judged_by",
-    "tie",
-    "strength",
-    "annotator",
-    "use_case",
-    "language",
-    "source",
-    "licence",
-)
 MOST_FACTS = 100_000  # different combinations; beyond them a row counts by split and kind alone
 
 

@@ -8,7 +8,7 @@
 Everything after it reads these, so that the lines, the counts and the ids of one export agree.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from annotation.exports.plan import ExportPlan, Kind
 from annotation.judgement_filter import KINDS, JudgementFilter
 from annotation.models import Prompt, Split
+from annotation.prompt_filter import PromptFilter
 from webapp.workspaces.models import Workspace
 
 # Which judgements say something in which kind of file.
@@ -28,8 +29,11 @@ JUDGEMENTS: dict[Kind, tuple[str, ...]] = {
     Kind.UNPAIRED: ("demonstration", "comparison", "ranking", "rating"),
 }
 HELD_OUT = "held_out"
+Guard = Callable[[Iterable[int]], Iterable[tuple[int, str]]]
 
 _BALLOT = """
+DROP TABLE IF EXISTS
+    pg_temp.export_ballot, pg_temp.export_kept_out, pg_temp.export_person, pg_temp.export_group;
 CREATE TEMPORARY TABLE export_ballot (
     kind text, id bigint, prompt_id bigint, left_id bigint, right_id bigint,
     choice text, strength text, order_known boolean, margin double precision,
@@ -101,7 +105,8 @@ class Pick:
     def rows_of(self, kind: str) -> QuerySet[Any]:
         """The judgements of a kind (or the prompts) that pass the filter, in no order."""
         if kind == "prompt":
-            return Prompt.objects.filter(workspace=self.workspace).order_by()
+            prompts = Prompt.objects.filter(workspace=self.workspace)
+            return (self.chosen.prompts or PromptFilter()).apply(prompts).order_by()
         model = KINDS[kind]
         found = model._default_manager.filter(prompt__workspace=self.workspace)
         return self.chosen.apply(found).order_by()
@@ -112,10 +117,11 @@ class Pick:
             return ("prompt",)
         return tuple(kind for kind in JUDGEMENTS[self.plan.kind] if self.chosen.wants(kind))
 
-    def lay_out(self, kept_out: Iterable[tuple[int, str]] = ()) -> None:
+    def lay_out(self, guard: Guard | None = None) -> None:
         """Make the temporary tables. Inside a transaction; they are gone at its end.
 
-        kept_out: prompts that may not go out beside the held-out ones, each with the reason.
+        guard: is given the ids of all prompts of the pick and names those that may not go out
+        beside the held-out ones, each with the reason.
         """
         with connection.cursor() as cursor:
             # One point in time for every statement; nobody's patience for a page is asked here.
@@ -125,18 +131,21 @@ class Pick:
                 query, values = self.rows_of(kind).values("pk").query.sql_with_params()
                 insert = f"INSERT INTO export_ballot {_SELECT[kind]} WHERE id IN ({query})"
                 cursor.execute(insert, values)
-            self._keep_out(cursor, kept_out)
+            self._keep_out(cursor, guard)
             cursor.execute(_PEOPLE)
 
-    def _keep_out(self, cursor: Any, kept_out: Iterable[tuple[int, str]]) -> None:
+    def _keep_out(self, cursor: Any, guard: Guard | None) -> None:
         cursor.execute(
             "INSERT INTO export_kept_out SELECT id, %s FROM annotation_prompt "
             "WHERE workspace_id = %s AND split = %s",
             [HELD_OUT, self.workspace.pk, Split.HELD_OUT],
         )
-        cursor.executemany(
-            "INSERT INTO export_kept_out VALUES (%s, %s) ON CONFLICT DO NOTHING", list(kept_out)
-        )
+        if guard is not None:
+            cursor.execute("SELECT DISTINCT prompt_id FROM export_ballot ORDER BY prompt_id")
+            found = list(guard(row[0] for row in cursor.fetchall()))
+            cursor.executemany(
+                "INSERT INTO export_kept_out VALUES (%s, %s) ON CONFLICT DO NOTHING", found
+            )
 
     def has_extras(self) -> bool:
         """Whether a prompt's message has more than role and content (names, tool calls)."""

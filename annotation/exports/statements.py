@@ -143,6 +143,28 @@ concat('{{"prompt": ', p.prompt, ', "completion": ', {completion}, {label},
     ', "model": ', to_json(s.model), ', "judged_by": "', s.source, '"', p.tail)
 """
 _PROMPT_LINE = "concat('{{\"prompt\": ', p.prompt, p.tail)"
+# Which side won and whether the longer answer did: what a model may learn instead of quality.
+_PAIR_FACTS = """
+CASE WHEN s.tie OR s.chosen_at < 0 THEN '' WHEN s.chosen_at < s.rejected_at THEN 'first'
+     ELSE 'later' END,
+CASE WHEN s.tie OR octet_length(s.chosen) = octet_length(s.rejected) THEN ''
+     WHEN octet_length(s.chosen) > octet_length(s.rejected) THEN 'longer' ELSE 'shorter' END
+"""
+# The order of the facts that go by beside each line, for whoever counts them.
+FACTS = (
+    "split",
+    "kind",
+    "judged_by",
+    "tie",
+    "strength",
+    "side",
+    "length",
+    "annotator",
+    "use_case",
+    "language",
+    "source",
+    "licence",
+)
 _LABEL = "', \"label\": ', s.liked::text"
 _GROUP = "CASE WHEN s.grp <> '' THEN s.grp WHEN s.again > 1 THEN s.digest || '-' || s.again"
 _GROUP += " ELSE s.digest END"
@@ -166,14 +188,14 @@ FROM export_ballot b WHERE b.prompt_id = p.id
 def lines_query(pick: Pick) -> tuple[str, dict[str, Any]]:
     """The file's rows after pick.lay_out(): columns line, ballot (kind and id), facts.
 
-    facts: split, kind, judged by, tie, strength, annotator, then the prompt's use case, language,
-    source and licence, parted by U+001F.
+    facts: those of FACTS, parted by U+001F.
     """
     source, values = _source(pick)
     line, turns = _line(pick.plan)
+    of_pair = _PAIR_FACTS if pick.plan.kind is Kind.PREFERENCE else "'', ''"
     facts = (
-        "concat_ws(E'\\x1f', p.split, s.kind, s.source, s.tie::text, s.strength, "
-        f"{'s.person' if pick.plan.kind is not Kind.PROMPT_ONLY else repr('')}, p.facts)"
+        f"concat_ws(E'\\x1f', p.split, s.kind, s.source, s.tie::text, s.strength, {of_pair}, "
+        "s.person, p.facts)"
     )
     query = (
         f"SELECT {line} AS line, s.kind || ' ' || s.id AS ballot, {facts} AS facts "
