@@ -42,7 +42,7 @@ class Shingles:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Shingles":
-        hashes, starts = _hashed(texts)
+        hashes, starts = hashed_shingles(texts)
         _, codes, counts = np.unique(hashes, return_inverse=True, return_counts=True)
         del hashes
         # Rank of each distinct shingle by how many texts hold it; ties by its hash.
@@ -66,15 +66,22 @@ class Shingles:
         return self.flat[self.starts[position] : self.starts[position + 1]]
 
 
-def _hashed(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """64-bit hashes of all texts' distinct shingles, made of the hashes of their words.
+class WordHashes:
+    """64-bit hashes of words, each word hashed once; grams are polynomials of their words' hashes.
 
-    A word is hashed once for all texts; a shingle is a polynomial of its words' hashes.
+    Forgets its words when it holds 200,000, so that a long run does not grow with them.
     """
-    known: dict[str, int] = {}
-    starts = np.zeros(len(texts) + 1, dtype=np.int64)
-    parts: list[NDArray[np.uint64]] = []
-    for position, text in enumerate(texts):
+
+    MOST = 200_000
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+
+    def of(self, text: str) -> NDArray[np.uint64]:
+        """The hash of each word of the text, in order."""
+        known = self._known
+        if len(known) > self.MOST:
+            known.clear()
         codes = []
         for word in words_of(text):
             code = known.get(word)
@@ -82,24 +89,34 @@ def _hashed(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]
                 digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8)
                 known[word] = code = int.from_bytes(digest.digest(), "little")
             codes.append(code)
-        rows = _polynomials(np.array(codes, dtype=np.uint64))
-        starts[position + 1] = starts[position] + len(rows)
-        parts.append(rows)
-    flat = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
-    return flat, starts
+        return np.array(codes, dtype=np.uint64)
 
 
-def _polynomials(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    # ((a * M) + b) * M + c modulo 2**64, with an odd multiplier: different orders differ.
+def grams_of(codes: NDArray[np.uint64], width: int = WORDS) -> NDArray[np.uint64]:
+    """The distinct runs of `width` word hashes, sorted; a shorter text is one run of all."""
     multiplier = np.uint64(0x9E3779B97F4A7C15)
-    width = min(WORDS, len(codes))
+    width = min(width, len(codes))
     if not width:
         return codes
+    # ((a * M) + b) * M + c modulo 2**64, with an odd multiplier: different orders differ.
     total = codes[: len(codes) - width + 1].copy()
     for at in range(1, width):
         total = total * multiplier + codes[at : len(codes) - width + 1 + at]
     # A text of one word must not meet one of three words whose polynomial is that word.
     return np.unique(total + np.uint64(width))
+
+
+def hashed_shingles(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """64-bit hashes of all texts' distinct shingles in one array, and where each text's begin."""
+    words = WordHashes()
+    starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    parts: list[NDArray[np.uint64]] = []
+    for position, text in enumerate(texts):
+        rows = grams_of(words.of(text))
+        starts[position + 1] = starts[position] + len(rows)
+        parts.append(rows)
+    flat = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+    return flat, starts
 
 
 def _permutations() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -121,17 +138,33 @@ def minhash_bands(text: str) -> list[int]:
     are the same on every machine and day, so that a table of them can be asked. A text without
     words has none.
     """
-    flat, _ = _hashed([text])
-    if not len(flat):
-        return []
+    return bands_of(*hashed_shingles([text]))[0]
+
+
+def bands_of(flat: NDArray[np.uint64], starts: NDArray[np.int64]) -> list[list[int]]:
+    """The keys of minhash_bands for every text of hashed_shingles()."""
+    found: list[list[int]] = [[] for _ in range(len(starts) - 1)]
+    there = np.flatnonzero(np.diff(starts))
+    if not len(there):
+        return found
     # Multiply-shift: the upper half of a * x + b is a family of nearly independent orders.
-    minima = ((flat[:, None] * _MULTIPLIERS + _OFFSETS) >> np.uint64(32)).min(axis=0)
-    keys = []
-    for band in range(BANDS):
-        rows = minima[band * ROWS : (band + 1) * ROWS].astype("<u8").tobytes()
-        digest = hashlib.blake2b(rows, digest_size=8, salt=band.to_bytes(8, "little")).digest()
-        keys.append(int.from_bytes(digest, "little", signed=True))
-    return keys
+    minima = np.empty((len(there), BANDS * ROWS), dtype="<u8")
+    for column, (factor, offset) in enumerate(zip(_MULTIPLIERS, _OFFSETS, strict=True)):
+        hashed = (flat * factor + offset) >> np.uint64(32)
+        minima[:, column] = np.minimum.reduceat(hashed, starts[there])
+    salts = [band.to_bytes(8, "little") for band in range(BANDS)]
+    for text, row in zip(there.tolist(), minima, strict=True):
+        for band, salt in enumerate(salts):
+            rows = row[band * ROWS : (band + 1) * ROWS].tobytes()
+            digest = hashlib.blake2b(rows, digest_size=8, salt=salt).digest()
+            found[text].append(int.from_bytes(digest, "little", signed=True))
+    return found
+
+
+def jaccard_of(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> float:
+    """Jaccard's coefficient of two rows of distinct hashes; 0 when either is empty."""
+    common = len(np.intersect1d(first, second, assume_unique=True))
+    return common / (len(first) + len(second) - common) if common else 0.0
 
 
 def jaccard(first: str, second: str) -> float:

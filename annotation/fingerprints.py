@@ -1,0 +1,97 @@
+"""Fingerprints of prompts in the database, and which stored prompts a text nearly repeats."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from annotation.domain.conversation_text import said
+from annotation.domain.shingles import bands_of, hashed_shingles, jaccard_of, words_of
+
+MOST_LOOKED_AT = 200  # candidates that share a key; of a template there may be thousands
+
+_STORE = """
+INSERT INTO annotation_promptfingerprint (prompt_id, exact, keys) VALUES (%s, %s, %s)
+ON CONFLICT (prompt_id) DO UPDATE SET exact = excluded.exact, keys = excluded.keys
+"""
+_STORE_WORDS = """
+INSERT INTO annotation_promptword (workspace_id, word)
+SELECT DISTINCT prompt.workspace_id, word.lexeme
+FROM annotation_prompt prompt, unnest(prompt.search) AS word
+WHERE prompt.id = ANY(%s) AND length(word.lexeme) BETWEEN 4 AND 40
+  AND word.lexeme ~ '^[[:alpha:]]+$'
+ORDER BY 1, 2
+ON CONFLICT DO NOTHING
+"""
+_ASK = """
+SELECT prompt.id, prompt.messages FROM annotation_promptfingerprint print
+JOIN annotation_prompt prompt ON prompt.id = print.prompt_id
+WHERE print.keys && %s::bigint[] AND prompt.workspace_id = %s AND prompt.id <> %s
+LIMIT %s
+"""
+
+
+@dataclass(frozen=True)
+class Near:
+    """A stored prompt that says nearly the same; jaccard: of the word 3-grams, up to 1."""
+
+    prompt_id: int
+    jaccard: float
+
+
+def store_fingerprints(prompts: Sequence[tuple[int, Any]]) -> None:
+    """Fingerprints of (id, messages), and the words that these prompts bring."""
+    texts = [said(messages) for _, messages in prompts]
+    keys = bands_of(*hashed_shingles(texts))
+    rows = [
+        (key, exact_of(text), bands)
+        for (key, _), text, bands in zip(prompts, texts, keys, strict=True)
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(_STORE, rows)
+        cursor.execute(_STORE_WORDS, [[key for key, _ in prompts]])
+
+
+def exact_of(text: str) -> int | None:
+    """A signed 64-bit hash of the words in lower case; None where there are none."""
+    words = words_of(text)
+    if not words:
+        return None
+    whole = " ".join(words).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(whole, digest_size=8).digest(), "little", signed=True)
+
+
+def near_prompts(
+    workspace_id: int,
+    messages: Sequence[dict[str, Any]],
+    *,
+    threshold: float = 0.7,
+    without: int = 0,
+    most: int = 20,
+) -> list[Near]:
+    """The stored prompts of the workspace that `messages` nearly repeat, the nearest first.
+
+    Looked up by MinHash keys and checked exactly. Of more than 200 candidates some are not looked
+    at: then there are many duplicates anyway. `without` is the id of a prompt to leave out.
+    """
+    flat, starts = hashed_shingles([said(messages)])
+    keys = bands_of(flat, starts)[0]
+    if not keys:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_ASK, [keys, workspace_id, without, MOST_LOOKED_AT])
+        found = cursor.fetchall()
+    rows, begins = hashed_shingles([said(_turns(each)) for _, each in found])
+    near = [
+        Near(key, jaccard_of(flat, rows[begins[at] : begins[at + 1]]))
+        for at, (key, _) in enumerate(found)
+    ]
+    near.sort(key=lambda each: (-each.jaccard, each.prompt_id))
+    return [each for each in near if each.jaccard >= threshold][:most]
+
+
+def _turns(stored: Any) -> Any:
+    return json.loads(stored) if isinstance(stored, str) else stored
