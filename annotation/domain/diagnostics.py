@@ -8,21 +8,25 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit, xlogy
 
-from annotation.domain.arrays import Floats, Ints
-from annotation.domain.battles import LEFT, RIGHT, Battles, Cells
+from annotation.domain.arrays import Floats, Ints, sum_by
+from annotation.domain.battles import LEFT, LEFT_SCORE, RIGHT, Battles, Cells
 from annotation.domain.bradley_terry import (
     BradleyTerryFit,
     fit_bradley_terry,
+    laplacian,
     leader,
     pair_totals,
 )
-from annotation.domain.logistic import NoFiniteEstimate, fit_logistic
 from annotation.domain.proportions import Share, share, two_sided_z
 from annotation.domain.uncertainty import clustered, fisher
 from annotation.domain.win_rates import win_rate_matrix
 
 # Triads are counted one by one up to this many models.
 MOST_TRIAD_MODELS = 200
+SLOPE_ITERATIONS = 100
+SLOPE_TOLERANCE = 1e-9
+# An estimate beyond this many logits is running away: nothing finite fits best.
+RUNAWAY = 30.0
 
 
 @dataclass(frozen=True)
@@ -190,21 +194,53 @@ def _bin_edges(values: Floats, bins: int) -> list[float]:
 
 
 def _adjusted_slope(battles: Battles, feature: Floats) -> tuple[float, float] | None:
-    """(coefficient, standard error) beside one strength per model; the last model is the zero."""
-    rows = np.arange(len(battles))
-    design = np.zeros((len(battles), len(battles.models) + 1))
-    design[rows, battles.left] += 1.0
-    design[rows, battles.right] -= 1.0
-    design[:, -1] = feature
-    used = np.delete(design, len(battles.models) - 1, axis=1)
-    try:
-        fit = fit_logistic(used, battles.score())
-    except NoFiniteEstimate:
+    """(coefficient, sandwich standard error) beside one strength per model.
+
+    Newton's method on sums over models, pairs and the feature: no design matrix is ever built, so
+    that a million votes take megabytes. None where no finite estimate exists: a model that only
+    wins, a feature that the models explain, or one that tells wins from losses.
+    """
+    fit = fit_bradley_terry(battles.cells())
+    if not isinstance(fit, BradleyTerryFit):
         return None
-    residual = battles.score() - expit(used @ fit.coefficients)
-    bread = np.linalg.inv(fit.information)
-    meat = (used * (residual**2)[:, None]).T @ used
-    return float(fit.coefficients[-1]), float(np.sqrt((bread @ meat @ bread)[-1, -1]))
+    size, score, weight = len(fit.models), battles.score(), battles.weights()
+    left, right = battles.left, battles.right
+    theta = np.append(fit.strengths, 0.0)
+    for _ in range(SLOPE_ITERATIONS):
+        chance = expit(theta[left] - theta[right] + theta[size] * feature)
+        residual = weight * (score - chance)
+        information = _squares(left, right, feature, weight * chance * (1.0 - chance), size)
+        if np.linalg.eigvalsh(information)[0] < 1e-9 * np.trace(information):
+            return None
+        gradient = np.append(
+            sum_by(left, residual, size) - sum_by(right, residual, size), feature @ residual
+        )
+        step = np.linalg.solve(information, gradient)
+        theta = theta + step
+        if float(np.abs(theta).max()) > RUNAWAY:
+            return None
+        if float(np.abs(step).max()) < SLOPE_TOLERANCE:
+            bread = np.linalg.inv(information)
+            meat = _squares(left, right, feature, residual**2, size, centre=False)
+            return float(theta[size]), float(np.sqrt((bread @ meat @ bread)[size, size]))
+    return None
+
+
+def _squares(
+    left: Ints, right: Ints, feature: Floats, mass: Floats, size: int, *, centre: bool = True
+) -> Floats:
+    """(M + 1, M + 1) sum of mass * x x^T, x = e_left - e_right with the feature last.
+
+    centre: adds what fixes the mean of the strengths, which the votes do not say.
+    """
+    total = np.zeros((size + 1, size + 1))
+    total[:size, :size] = laplacian(left, right, mass, size)
+    if centre:
+        total[:size, :size] += float(mass.sum()) / size**2
+    moved = mass * feature
+    total[size, :size] = total[:size, size] = sum_by(left, moved, size) - sum_by(right, moved, size)
+    total[size, size] = moved @ feature
+    return total
 
 
 @dataclass(frozen=True)
@@ -224,24 +260,44 @@ class LeftOut:
 def leave_one_out(battles: Battles, groups: Ints, labels: Sequence[Hashable]) -> list[LeftOut]:
     """Refit without each annotator, topic or other group in turn.
 
-    groups: (n,) codes into `labels`.
+    groups: (n,) codes into `labels`, below 0 for votes that stay whatever is left out. Votes are
+    counted once; each group's counts are then taken off, so that a thousand groups of a million
+    votes are a thousand small fits.
     """
-    whole = fit_bradley_terry(battles.cells())
-    before = whole.ratings() if isinstance(whole, BradleyTerryFit) else {}
+    size, outcomes = len(battles.models), len(LEFT_SCORE)
+    key = (battles.left * size + battles.right) * outcomes + battles.outcome
+    kinds, kind = np.unique(key, return_inverse=True)
+    mass = battles.weights()
+    whole = sum_by(kind, mass, len(kinds))
+    before = fit_bradley_terry(_cells_of(battles.models, kinds, whole))
+    ratings = before.ratings() if isinstance(before, BradleyTerryFit) else {}
+    order = np.argsort(groups, kind="stable")
+    edges = np.searchsorted(groups[order], np.arange(len(labels) + 1))
     found = []
-    for code, label in enumerate(labels):
-        inside = groups == code
-        rating = fit_bradley_terry(battles.keep(~inside).cells())
+    for label, begin, end in zip(labels, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        inside = order[begin:end]
+        rest = whole - sum_by(kind[inside], mass[inside], len(kinds))
+        # What is left of a sum of weights that were all taken off again is rounding, not a vote.
+        rest[rest < 1e-9] = 0.0
+        rating = fit_bradley_terry(_cells_of(battles.models, kinds, rest))
         moves = []
         if isinstance(rating, BradleyTerryFit):
             moves = [
-                abs(before[name] - points)
+                abs(ratings[name] - points)
                 for name, points in rating.ratings().items()
-                if name in before
+                if name in ratings
             ]
-        largest = max(moves) if moves and before else None
-        found.append(LeftOut(label, int(inside.sum()), leader(rating), largest))
+        largest = max(moves) if moves and ratings else None
+        found.append(LeftOut(label, end - begin, leader(rating), largest))
     return found
+
+
+def _cells_of(models: tuple[str, ...], kinds: Ints, mass: Floats) -> Cells:
+    """Cells from (left * M + right) * outcomes + outcome, and how much was said so."""
+    kept = np.flatnonzero(mass)
+    pair, outcome = np.divmod(kinds[kept], len(LEFT_SCORE))
+    left, right = np.divmod(pair, len(models))
+    return Cells(models, left, right, LEFT_SCORE[outcome], mass[kept], np.ones(len(kept)))
 
 
 @dataclass(frozen=True)

@@ -186,8 +186,7 @@ def _recession_rows(tallies: Tallies) -> Floats:
 def _climb(theta: Floats, tallies: Tallies, tie_model: TieModel) -> tuple[Floats, float]:
     """Newton with step halving; the last entry of theta is log nu or log theta."""
     size = len(tallies.models)
-    derive = _davidson if tie_model is TieModel.DAVIDSON else _rao_kupper
-    value, gradient, information = derive(theta, tallies)
+    value, gradient, information = derivatives(theta, tallies, tie_model)
     centre = np.zeros_like(information)
     centre[:size, :size] = 1.0
     for _ in range(MAX_ITERATIONS):
@@ -197,7 +196,7 @@ def _climb(theta: Floats, tallies: Tallies, tie_model: TieModel) -> tuple[Floats
             trial = theta + scale * step
             inside = tie_model is TieModel.DAVIDSON or trial[size] > 0.0
             if inside:
-                found = derive(trial, tallies)
+                found = derivatives(trial, tallies, tie_model)
                 if found[0] >= value - 1e-12 * abs(value):
                     break
             if scale < 1e-12:
@@ -207,6 +206,14 @@ def _climb(theta: Floats, tallies: Tallies, tie_model: TieModel) -> tuple[Floats
         if scale * float(np.abs(step).max()) < TOLERANCE:
             break
     return theta, value
+
+
+def derivatives(
+    theta: Floats, tallies: Tallies, tie_model: TieModel
+) -> tuple[float, Floats, Floats]:
+    """Log-likelihood, gradient and information at (strengths, log of the tie parameter)."""
+    derive = _davidson if tie_model is TieModel.DAVIDSON else _rao_kupper
+    return derive(theta, tallies)
 
 
 def _assemble(

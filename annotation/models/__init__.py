@@ -1,6 +1,7 @@
 """People's texts and judgements, one module per noun."""
 
 from annotation.models.assignments import Assignment, Draft, Skip
+from annotation.models.boards import Board, BoardReport, BoardSnapshot, PairDraw, PairPlan
 from annotation.models.campaigns import Campaign, CampaignWorker, Guidelines, Item, ItemCompletion
 from annotation.models.curation import (
     DuplicateCluster,
@@ -27,6 +28,9 @@ from annotation.models.prompts import Completion, Prompt, Split
 
 __all__ = [
     "Assignment",
+    "Board",
+    "BoardReport",
+    "BoardSnapshot",
     "Campaign",
     "CampaignWorker",
     "Comparison",
@@ -41,6 +45,8 @@ __all__ = [
     "ImportState",
     "Item",
     "ItemCompletion",
+    "PairDraw",
+    "PairPlan",
     "Prompt",
     "PromptEdit",
     "PromptEditRow",

@@ -131,6 +131,11 @@ class Comparison(Judgement):
         indexes = [
             models.Index(fields=["prompt"], name="comparison_by_prompt"),
             by_import("comparison"),
+            models.Index(
+                fields=["id"],
+                condition=Q(withdrawn_at__isnull=False),
+                name="comparison_withdrawn",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -144,6 +149,9 @@ class Ranking(Judgement):
         indexes = [
             models.Index(fields=["prompt"], name="ranking_by_prompt"),
             by_import("ranking"),
+            models.Index(
+                fields=["id"], condition=Q(withdrawn_at__isnull=False), name="ranking_withdrawn"
+            ),
         ]
 
     def __str__(self) -> str:

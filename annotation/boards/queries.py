@@ -1,0 +1,146 @@
+"""Boards as pages, programs and commands read them: the newest figures, and how new they are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from annotation.boards.definition import Definition
+from annotation.boards.read_votes import (
+    Mark,
+    Reading,
+    count_up_to,
+    judgements_of,
+    newer_than,
+    ratings_of,
+)
+from annotation.boards.report import CODE_VERSION, board_report
+from annotation.boards.votes import Votes
+from annotation.judgement_filter import JudgementFilter
+from annotation.models import Board, BoardSnapshot, Campaign
+from webapp.workspaces.models import Workspace
+
+# Up to so many judgements a page counts by itself; above, a job does and the page shows its result.
+INLINE = 2_000
+COUNTED_UP_TO = 1_000  # newer votes; beyond it the page says "more than"
+CACHE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Figures and what is to be said of them.
+
+    state: "fresh"; "behind" (newer votes, or another definition, are being counted); "none" (never
+    counted so far). newer: judgements since, at most COUNTED_UP_TO.
+    """
+
+    content: dict[str, Any] | None
+    state: str
+    votes: int = 0
+    newer: int = 0
+    computed_at: datetime | None = None
+    fingerprint: str = ""
+    changed: bool = False  # the board's own settings changed since
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        return (self.content or {}).get("sources", {})
+
+
+def boards_in(workspace: Workspace) -> QuerySet[Board]:
+    return Board.objects.filter(workspace=workspace).select_related("report")
+
+
+def filter_of(board: Board) -> JudgementFilter:
+    return JudgementFilter.from_json(board.filter)
+
+
+def definition_of(board: Board) -> Definition:
+    return Definition.from_json(board.definition)
+
+
+def shown(board: Board) -> Shown:
+    """What the page of a board shows now; writes nothing but a cache.
+
+    A small board is counted on the spot, so that its figures are always those of this moment.
+    """
+    chosen = filter_of(board)
+    report = getattr(board, "report", None)
+    if report is None:
+        few = count_up_to(board.workspace, chosen, INLINE + 1)
+        if few <= INLINE:
+            return count_now(board)
+        return Shown(None, "none", newer=few)
+    current = report.version == board.version and report.content.get("code_version") == CODE_VERSION
+    newer = newer_than(
+        board.workspace, chosen, Mark(**report.mark), COUNTED_UP_TO
+    ) + _withdrawn_since(board, report.mark)
+    return Shown(
+        report.content,
+        "fresh" if current and not newer else "behind",
+        report.votes,
+        newer,
+        report.computed_at,
+        report.fingerprint,
+        changed=not current,
+    )
+
+
+def _withdrawn_since(board: Board, mark: dict[str, Any]) -> int:
+    """How many counted judgements were withdrawn since, by a partial index."""
+    from annotation.models import Comparison, Ranking
+
+    found = 0
+    moment = datetime.fromtimestamp(mark.get("at", 0) or 0, tz=timezone.get_default_timezone())
+    for model, newest in ((Comparison, mark["comparisons"]), (Ranking, mark["rankings"])):
+        gone = model._default_manager.filter(
+            prompt__workspace_id=board.workspace_id,
+            pk__lte=newest,
+            withdrawn_at__isnull=False,
+            withdrawn_at__gte=moment,
+        )
+        found += gone.order_by()[:COUNTED_UP_TO].count()
+    return found
+
+
+def read_all(board: Board) -> Votes:
+    """Every vote of the board, read anew."""
+    chosen = filter_of(board)
+    reading = Reading()
+    for _count in reading.read(*judgements_of(board.workspace, chosen)):
+        pass
+    return reading.votes(board.workspace, ratings_of(board.workspace, chosen))
+
+
+def count_now(board: Board) -> Shown:
+    """Figures of a small board, kept in the cache by what they are computed from."""
+    votes = read_all(board)
+    definition = definition_of(board)
+    fingerprint = votes.fingerprint()
+    key = f"board:{board.pk}:{board.version}:{CODE_VERSION}:{fingerprint}"
+    content = cache.get(key)
+    if content is None:
+        content = board_report(votes, definition)
+        cache.set(key, content, CACHE_SECONDS)
+    return Shown(content, "fresh", votes.judgements(), 0, timezone.now(), fingerprint)
+
+
+def estimand(board: Board, shown_now: Shown) -> list[str]:
+    """Whose strength at what, in sentences: what the numbers estimate, and of whom."""
+    from annotation.boards.sentences import estimand_sentences
+
+    return estimand_sentences(
+        filter_of(board).in_words(), definition_of(board), shown_now.sources, board.description
+    )
+
+
+def snapshots_of(board: Board) -> QuerySet[BoardSnapshot]:
+    """Without their figures, which are large."""
+    return board.snapshots.select_related("created_by").defer("content")
+
+
+def campaigns_of(workspace: Workspace) -> QuerySet[Campaign]:
+    return Campaign.objects.filter(workspace=workspace).order_by("-pk")
