@@ -9,6 +9,18 @@ from training.models.generations import (
     GenerationState,
     Server,
 )
+from training.models.runs import (
+    Checkpoint,
+    Method,
+    Outcome,
+    Purpose,
+    RunData,
+    RunEvent,
+    RunMetric,
+    RunModel,
+    SavedConfig,
+    TrainingRun,
+)
 from training.models.snapshots import (
     DatasetSnapshot,
     SnapshotJudgements,
@@ -16,6 +28,13 @@ from training.models.snapshots import (
     SnapshotState,
 )
 from training.models.trials import Trial, TrialColumn
+from training.models.versions import (
+    ModelKind,
+    ModelVersion,
+    Parentage,
+    Stage,
+    VersionState,
+)
 
 __all__ = [
     "Batch",
@@ -23,16 +42,31 @@ __all__ = [
     "Battle",
     "BattleState",
     "BattleTurn",
+    "Checkpoint",
     "DatasetSnapshot",
     "EndpointKind",
     "Generation",
     "GenerationState",
+    "Method",
     "ModelEndpoint",
+    "ModelKind",
+    "ModelVersion",
+    "Outcome",
+    "Parentage",
     "PromptStyle",
+    "Purpose",
+    "RunData",
+    "RunEvent",
+    "RunMetric",
+    "RunModel",
+    "SavedConfig",
     "Server",
     "SnapshotJudgements",
     "SnapshotKind",
     "SnapshotState",
+    "Stage",
+    "TrainingRun",
     "Trial",
     "TrialColumn",
+    "VersionState",
 ]

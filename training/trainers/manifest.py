@@ -46,7 +46,7 @@ def describe(folder: Path, about: dict[str, str | int] | None = None) -> Manifes
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST_NAME
     ]
-    return Manifest(files, _fingerprint(files), about or {})
+    return Manifest(files, fingerprint_of(files), about or {})
 
 
 def fingerprint(folder: Path) -> str:
@@ -77,7 +77,7 @@ def damage(folder: Path) -> str | None:
         return "its manifest.json is missing"
     except (OSError, msgspec.DecodeError) as error:
         return f"its manifest.json cannot be read ({error})"
-    if manifest.fingerprint != _fingerprint(manifest.files):
+    if manifest.fingerprint != fingerprint_of(manifest.files):
         return "its manifest.json disagrees with itself"
     for entry in manifest.files:
         path = folder / entry.file
@@ -90,6 +90,7 @@ def damage(folder: Path) -> str | None:
     return None
 
 
-def _fingerprint(files: list[FileEntry]) -> str:
+def fingerprint_of(files: list[FileEntry]) -> str:
+    """The same of files that were described elsewhere, in the order of their paths."""
     lines = (f"{entry.file}\0{entry.size}\0{entry.sha256}\n" for entry in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
