@@ -1,9 +1,11 @@
-"""Learning that must show, through the product's own runs: SFT, reward model, PPO, on three seeds.
+"""Learning that must show, through the product's own runs: SFT, reward model, DPO, best-of-N and
+PPO, on three seeds.
 
 Each gate has its control. Only sampling tells: a rising reward or accuracy alone passes models that
 have become worse.
 """
 
+import json
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,8 @@ class Stage:
     sft: Path
     reward: Path
     shuffled_reward: Path
+    before: float
+    before_held: float
     ceiling: float
     accuracy: float
     shuffled_accuracy: float
@@ -139,6 +143,8 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         sft,
         folder / "reward" / "model",
         folder / "shuffled" / "model",
+        worth(sft)[0],
+        worth(sft, held_out=True)[0],
         ceiling,
         accuracy["reward"] or 0.0,
         accuracy["shuffled"] or 0.0,
@@ -174,6 +180,54 @@ def run_ppo(stage: Stage, name: str, reward: Path, **settings: Any) -> Path:
     return stage.folder / name / "model"
 
 
+def run_dpo(stage: Stage, labels: str) -> tuple[float, Path]:
+    """(accuracy of the implicit reward on held-out pairs, the policy) from these labels."""
+    result = carry_out(
+        stage.folder / f"dpo-{labels}",
+        method="dpo",
+        model={"path": str(stage.sft)},
+        data=[
+            source(stage.folder / f"{labels}.jsonl", "train", "preference"),
+            source(stage.folder / "held.jsonl", "validation", "preference"),
+        ],
+        training={
+            "batch_size": 32,
+            "micro_batch_size": 32,
+            "learning_rate": 3e-4,
+            "max_length": 48,
+            "save_every": 0,
+            "log_every": 50,
+        },
+        settings={"beta": 0.3},
+    )
+    accuracy = result.metrics["eval/accuracy"]
+    assert accuracy is not None
+    return accuracy, stage.folder / f"dpo-{labels}" / "model"
+
+
+def best_of_four(stage: Stage) -> float:
+    """Mean gold of the answers that the reward model finds best of four of the SFT model's."""
+    asked = [q for q in world.questions(held_out=False) for _ in range(8)]
+    prompts = write_jsonl(stage.folder / "four.jsonl", [{"prompt": q.prompt} for q in asked])
+    folder = stage.folder / "best-of-four"
+    carry_out(
+        folder,
+        method="best_of_n",
+        model={"path": str(stage.sft)},
+        reward_model={"path": str(stage.reward)},
+        data=[source(prompts, "prompts", "prompt_only")],
+        training={"batch_size": 128, "micro_batch_size": 128, "max_length": 48},
+        settings={"n": 4, "max_new_tokens": ANSWER_TOKENS, "rollout_batch_size": 256},
+    )
+    found = []
+    lines = (folder / "data" / "samples.jsonl").read_text().splitlines()
+    for question, line in zip(asked, lines, strict=True):
+        row = json.loads(line)
+        best = row["chosen"]
+        found.append(world.gold(question, row["completions"][best], row["ended"][best]))
+    return fmean(found)
+
+
 def worth(model: Path, held_out: bool = False) -> tuple[float, float, list[world.Said]]:
     """(mean gold, EOS rate, the answers) over 400 samples."""
     asked = world.questions(held_out)
@@ -191,19 +245,39 @@ def test_the_reward_model_comes_near_the_ceiling_and_one_of_coin_tosses_does_not
 
 
 def test_ppo_makes_answers_better_and_not_only_their_scores(stage: Stage) -> None:
-    before, _, _ = worth(stage.sft)
     model = run_ppo(stage, "ppo", stage.reward)
     after, eos, said = worth(model)
     kl = divergence(model, stage.sft, said)
-    held = worth(model, held_out=True)[0] - worth(stage.sft, held_out=True)[0]
+    held = worth(model, held_out=True)[0] - stage.before_held
     control = worth(run_ppo(stage, "ppo-shuffled", stage.shuffled_reward))[0]
-    print(f"{before:.2f} -> {after:.2f} (held out +{held:.2f}), KL {kl:.2f}, EOS {eos:.3f}")
-    print(f"control {control:.2f}")
-    assert after - before >= 1.0
+    best = best_of_four(stage)
+    print(f"{stage.before:.2f} -> {after:.2f} (held out +{held:.2f}), KL {kl:.2f}, EOS {eos:.3f}")
+    print(f"control {control:.2f}, best of four {best:.2f}")
+    assert after - stage.before >= 1.0
     assert held >= 0.5
     assert kl <= 3.0
     assert eos >= 0.98
-    assert control - before < 0.5
+    assert after >= best - 0.2
+    assert best > stage.before + 0.3
+    assert control - stage.before < 0.5
+
+
+def test_dpo_makes_answers_better_and_not_only_its_accuracy(stage: Stage) -> None:
+    accuracy, model = run_dpo(stage, "reward")
+    after, eos, said = worth(model)
+    held = worth(model, held_out=True)[0] - stage.before_held
+    kl = divergence(model, stage.sft, said)
+    shuffled_accuracy, shuffled = run_dpo(stage, "shuffled")
+    control = worth(shuffled)[0]
+    print(f"DPO accuracy {accuracy:.3f}, coin {shuffled_accuracy:.3f}, ceiling {stage.ceiling:.3f}")
+    print(f"{stage.before:.2f} -> {after:.2f} (held out +{held:.2f}), KL {kl:.2f}, EOS {eos:.3f}")
+    print(f"control {control:.2f}")
+    assert accuracy >= 0.68
+    assert after - stage.before >= 0.4
+    assert held >= 0.2
+    assert eos >= 0.98
+    assert shuffled_accuracy < 0.62
+    assert control - stage.before < 0.2
 
 
 def test_a_larger_beta_keeps_the_policy_nearer_to_its_reference(stage: Stage) -> None:
