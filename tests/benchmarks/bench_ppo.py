@@ -141,6 +141,7 @@ def make_models(folder: Path, *, ending: bool) -> None:
 def ours(folder: Path, updates: int, lora: bool) -> float:
     """CPU seconds of our updates, loading and saving aside."""
     sys.path.insert(0, str(ROOT))
+    from training.trainers.allocator import keep_freed_memory
     from training.trainers.on_policy_models import load_models
     from training.trainers.ppo import PPO
     from training.trainers.processes import Processes
@@ -154,8 +155,14 @@ def ours(folder: Path, updates: int, lora: bool) -> float:
         "device": "cpu",
         "lora": {"r": 16, "targets": ["q_proj", "v_proj"]} if lora else None,
         "training": {"batch_size": BATCH, "micro_batch_size": MICRO, "learning_rate": 1e-6},
-        "settings": {"updates": updates, "max_new_tokens": ANSWER, "ppo_epochs": EPOCHS},
+        "settings": {
+            "updates": updates,
+            "max_new_tokens": ANSWER,
+            "ppo_epochs": EPOCHS,
+            "share_first_forward": None if lora else True,
+        },
     }
+    keep_freed_memory()  # as python -m training.trainers does on a CPU
     with tempfile.TemporaryDirectory(dir=folder) as name:
         (Path(name) / "run.json").write_text(json.dumps(config))
         run = Run.open(Path(name))

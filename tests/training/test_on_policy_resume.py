@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tests.training.tiny_policies import save_causal, save_reward, write_jsonl, write_run
 from training.trainers.events import read_events
 from training.trainers.methods import trainer_of
-from training.trainers.outcome import Cancelled, Result
+from training.trainers.outcome import BadInput, Cancelled, Result
 from training.trainers.run_directory import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,6 +131,29 @@ def test_another_seed_ends_elsewhere(models: Path, tmp_path: Path) -> None:
         ends.append(leavings(folder))
     with pytest.raises(AssertionError):
         assert_same(*ends)
+
+
+@pytest.mark.parametrize("case", ["ppo", "rloo"])
+def test_a_forward_used_twice_ends_to_the_bit_where_two_forwards_do(
+    models: Path, tmp_path: Path, case: str
+) -> None:
+    for shared in (True, False):
+        folder = make_run(models, tmp_path / str(shared), case)
+        config = json.loads((folder / "run.json").read_text())
+        config["settings"] |= {"share_first_forward": shared, "updates": 2}
+        config["training"]["micro_batch_size"] = 2
+        (folder / "run.json").write_text(json.dumps(config))
+        carry_out(folder)
+    assert_same(leavings(tmp_path / "True"), leavings(tmp_path / "False"))
+
+
+def test_a_forward_cannot_be_kept_while_adapters_switch(models: Path, tmp_path: Path) -> None:
+    folder = make_run(models, tmp_path / "run", "ppo-lora")
+    config = json.loads((folder / "run.json").read_text())
+    config["settings"]["share_first_forward"] = True
+    (folder / "run.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="share_first_forward is true, and the networks share"):
+        carry_out(folder)
 
 
 @pytest.mark.parametrize("case", ["ppo", pytest.param("rloo", marks=pytest.mark.slow)])

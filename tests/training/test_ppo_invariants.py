@@ -308,6 +308,27 @@ def test_adapters_move_and_the_reference_stays_the_base_to_the_bit(
     assert all(torch.equal(weights, after[name]) for name, weights in base.items())
 
 
+def test_exact_figures_are_those_of_the_whole_distributions(models: Path, tmp_path: Path) -> None:
+    settings = {"exact_figures": True, "temperature": 0.7}
+    ppo = trainer(models, tmp_path, settings=settings, training={"learning_rate": 1e-2})
+    ppo.advance()
+    rollout, figures = scored(ppo)
+    logged = figures.means(ppo.processes)
+    kl = entropy = 0.0
+    for row in range(len(rollout)):
+        batch = rollout.batch([row])
+        reference = ppo.actors.reference
+        assert reference is not None
+        with torch.no_grad():
+            p = (ppo.actors.policy.logits(batch)[0].double() / 0.7).softmax(-1)
+            q = (reference.logits(batch)[0].double() / 0.7).softmax(-1)
+        kl += float((p * (p / q).log()).sum()) / len(rollout)
+        entropy -= float((p * p.log()).sum()) / int(rollout.lengths.sum())
+    assert kl > 1e-3
+    assert logged["objective/kl_exact"] == pytest.approx(kl, rel=1e-3)
+    assert logged["objective/entropy_exact"] == pytest.approx(entropy, rel=1e-4)
+
+
 def test_the_critic_warms_up_alone(models: Path, tmp_path: Path) -> None:
     ppo = trainer(models, tmp_path / "run", settings={"critic_warmup_updates": 1})
     assert ppo.actors.value is not None

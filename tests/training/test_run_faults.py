@@ -137,6 +137,27 @@ def test_an_allocator_s_own_words_are_understood(tmp_path: Path, base: Path) -> 
     assert run_here(folder, fault="step:out_of_memory:3") == 4
 
 
+def test_a_run_may_go_on_once_with_half_the_micro_batch(
+    tmp_path: Path, base: Path, straight: Path
+) -> None:
+    training = {"halve_on_out_of_memory": True}
+    folder = sft(tmp_path / "once", base, training=training)
+    assert run_here(folder, fault="step:out_of_memory:6") == 0
+    warning = next(e for e in events(folder, "warning") if e["code"] == "micro_batch_halved")
+    assert "a test asked for this" in warning["sentence"]
+    assert "micro batches of 1 instead of 2; the batch stays 4" in warning["sentence"]
+    # Batches are what they were, so the losses are too, within the rounding of another sum.
+    ours, theirs = (
+        {e["step"]: e["values"]["loss"] for e in events(f, "metrics") if "loss" in e["values"]}
+        for f in (folder, straight)
+    )
+    assert ours == pytest.approx(theirs, abs=1e-5)
+    # With rows one by one nothing is left to halve, and there is no second attempt.
+    single = sft(tmp_path / "single", base, training={**training, "micro_batch_size": 1})
+    assert run_here(single, fault="step:out_of_memory:3") == 4
+    assert not [e for e in events(single, "warning") if e["code"] == "micro_batch_halved"]
+
+
 def test_a_crash_is_a_crash(tmp_path: Path, base: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = sft(tmp_path, base)
     assert run_here(folder, fault="step:crash:3") == 1

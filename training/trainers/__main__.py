@@ -52,12 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     stop = StopFlag()
     stop.install()
     started = time.monotonic()
-    run = None
-    try:
-        run = Run.open(options.run_dir, dry_run=options.dry_run, stop=stop)
-        result = _carry_out(run)
-    except BaseException as error:
-        result = _ending(error)
+    run, result = _attempt(options, stop, halved=False)
+    if run is not None and _may_halve(run, result):
+        sentence = result.sentence
+        run.close()
+        _release_memory()
+        run, result = _attempt(options, stop, halved=True, because=sentence)
     result.seconds = round(time.monotonic() - started, 3)
     if run is not None:
         _record(run, result)
@@ -69,11 +69,58 @@ def main(arguments: list[str] | None = None) -> int:
     return EXIT_CODES[result.outcome]
 
 
+def _attempt(
+    options: argparse.Namespace, stop: StopFlag, *, halved: bool, because: str = ""
+) -> tuple[Run | None, Result]:
+    """Open the run and carry it out; `halved` after it ran out of memory, `because` of which."""
+    run = None
+    try:
+        run = Run.open(options.run_dir, dry_run=options.dry_run, stop=stop, halved=halved)
+        if halved:
+            run.events.warning(
+                "micro_batch_halved",
+                f"{because} training.halve_on_out_of_memory is on: going on with micro batches of "
+                f"{run.config.training.micro_batch_size} instead of "
+                f"{run.given.training.micro_batch_size}; the batch stays "
+                f"{run.config.training.batch_size}.",
+            )
+        return run, _carry_out(run)
+    except BaseException as error:
+        return run, _ending(error)
+
+
+def _may_halve(run: Run, result: Result) -> bool:
+    """Whether a smaller micro batch may be tried. Not among several processes: the others wait in
+    a sum for the one that ran out, and only their launcher can start all of them again."""
+    training = run.config.training
+    return (
+        result.outcome is Outcome.OUT_OF_MEMORY
+        and training.halve_on_out_of_memory
+        and run.world_size == 1
+        and min(training.micro_batch_size, training.batch_size) > 1
+    )
+
+
+def _release_memory() -> None:
+    """Give up what the failed attempt held; its frames went with its exception."""
+    import gc
+
+    gc.collect()
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def _carry_out(run: Run) -> Result:
+    from training.trainers.allocator import keep_freed_memory
     from training.trainers.inputs import verify_inputs
+    from training.trainers.loading import device_of
     from training.trainers.methods import trainer_of
     from training.trainers.trackers import connect_trackers
 
+    if run.config.device != "cuda" and device_of(run).type == "cpu":
+        keep_freed_memory()
     connect_trackers(run)
     inputs = verify_inputs(run)
     result = trainer_of(run.config.method)(run)

@@ -177,7 +177,18 @@ def _from_folder(run: Run, source: ModelSource, kind: Any, **options: Any) -> An
         raise BadInput(f"The model {source.path} cannot be loaded: {error}") from error
     model.config.use_cache = False
     disable_dropout(model)
+    if is_quantized(model):
+        _keep_packing(model)
     return model
+
+
+def _keep_packing(model: nn.Module) -> None:
+    """Leave 4-bit weights as they were packed. On a CPU with AVX-512 BF16 bitsandbytes lays them
+    out anew at the first evaluation: it fails for widths that are no multiple of a block, and a run
+    would learn otherwise there than on any other CPU."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def nf4_config(run: Run) -> Any:

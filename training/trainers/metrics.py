@@ -187,6 +187,21 @@ METRICS = [
         "Mean -ln π of the sampled tokens: an estimate of the policy's entropy.",
     ),
     Metric(
+        "objective/entropy_exact",
+        "nats",
+        "[0, ∞)",
+        ON_POLICY,
+        "Exact entropy of the sampling policy, a token; only with exact_figures.",
+    ),
+    Metric(
+        "objective/kl_exact",
+        "nats",
+        "[0, ∞)",
+        ON_POLICY,
+        "Mean over answers of Σ_t KL(π || π_ref) of the whole next-token distributions: what "
+        "objective/kl estimates, with less noise; only with exact_figures.",
+    ),
+    Metric(
         "response/length", "tokens", "[1, ∞)", SAMPLING, "Mean length of an answer, EOS counted."
     ),
     Metric(

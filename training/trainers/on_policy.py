@@ -11,18 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.algorithms.kl import AdaptiveKL, FixedKL, kl_estimate
+from training.algorithms.kl import AdaptiveKL, FixedKL, exact_token_kl, kl_estimate
+from training.algorithms.logprobs import token_entropy, token_logps
 from training.algorithms.masking import masked_sum, zero_outside
 from training.algorithms.rewards import RunningScale, penalise_missing_eos
 from training.trainers.actor_critic import Network
 from training.trainers.episodes import record_rollout
+from training.trainers.first_forward import FirstForwards
 from training.trainers.generation import Sampling, generate, uniforms
 from training.trainers.on_policy_models import OnPolicyModels
 from training.trainers.optimiser import learning_rate_factor, make_optimiser
 from training.trainers.outcome import Diverged, Result
 from training.trainers.processes import Figures, Processes
 from training.trainers.prompts import Prompt, PromptOrder
-from training.trainers.rollout import Rollout
+from training.trainers.rollout import PaddedBatch, Rollout
 from training.trainers.run_directory import Run
 from training.trainers.stepwise import Stepwise
 
@@ -46,6 +48,7 @@ class OnPolicy(Stepwise):
                 self.settings.kl_coef, self.settings.kl_target, self.settings.kl_horizon
             )
         self.optimiser = make_optimiser(self.training, self.trained_groups())
+        self.first = FirstForwards(self.config, processes)
 
     # ---- what a method adds
 
@@ -60,6 +63,15 @@ class OnPolicy(Stepwise):
     @abstractmethod
     def scoring_batches(self, rollout: Rollout) -> list[list[int]]:
         """The micro batches in which log-probabilities are first computed."""
+
+    def first_step_batches(self, rollout: Rollout) -> list[list[int]]:
+        """Those of them that the first gradient step is taken on."""
+        return self.scoring_batches(rollout)
+
+    @property
+    def policy_learns(self) -> bool:
+        """Whether this update moves the policy."""
+        return True
 
     # ---- one update
 
@@ -125,20 +137,52 @@ class OnPolicy(Stepwise):
     def score(self, rollout: Rollout, figures: Figures) -> None:
         """Fill in log-probabilities, values and scores, and count them."""
         actors = self.actors
+        self.first.choose(self.first_step_batches(rollout))
         for rows in self.scoring_batches(rollout):
             batch = rollout.batch(rows)
+            with self.first.kept("policy", batch, wanted=self.policy_learns):
+                logits, logps = self.policy_forward(batch)
+            _put(rollout.logps, batch.rows, zero_outside(logps, batch.mask))
+            if actors.value is not None:
+                with self.first.kept("value", batch):
+                    values = self.value_forward(batch)
+                _put(rollout.values, batch.rows, zero_outside(values, batch.mask))
             with self.processes.autocast():
-                logps = actors.policy.logps(batch, self.settings.temperature)
-                _put(rollout.logps, batch.rows, zero_outside(logps, batch.mask))
                 if actors.reference is not None:
-                    ref = actors.reference.logps(batch, self.settings.temperature)
+                    ref_logits = actors.reference.logits(batch)
+                    ref = self._logps(ref_logits, batch)
                     _put(rollout.ref_logps, batch.rows, zero_outside(ref, batch.mask))
-                if actors.value is not None:
-                    values = actors.value.values(batch)
-                    _put(rollout.values, batch.rows, zero_outside(values, batch.mask))
+                    if self.settings.exact_figures:
+                        self._count_exact(logits.detach(), ref_logits, batch, figures)
                 rollout.raw_scores[batch.rows] = self.models.scorer.scores(rollout, batch)
         rollout.scores = self._shaped(rollout)
         self._count(rollout, figures)
+
+    def policy_forward(self, batch: PaddedBatch) -> tuple[Tensor, Tensor]:
+        """(logits (B, R, V), log-probabilities (B, R)) of the policy as it is now."""
+
+        def forward() -> tuple[Tensor, Tensor]:
+            with self.processes.autocast():
+                logits = self.actors.policy.logits(batch)
+            return logits, self._logps(logits, batch)
+
+        found: tuple[Tensor, Tensor] = self.first.take("policy", batch, forward)
+        return found
+
+    def _logps(self, logits: Tensor, batch: PaddedBatch) -> Tensor:
+        return token_logps(logits, batch.ids, batch.width, self.settings.temperature)
+
+    def value_forward(self, batch: PaddedBatch) -> Tensor:
+        """The values as they are now, (B, R)."""
+        value = self.actors.value
+        assert value is not None
+
+        def forward() -> Tensor:
+            with self.processes.autocast():
+                return value.values(batch)
+
+        found: Tensor = self.first.take("value", batch, forward)
+        return found
 
     def _shaped(self, rollout: Rollout) -> Tensor:
         """raw -> / running deviation -> clip -> - penalty for a missing EOS."""
@@ -165,6 +209,16 @@ class OnPolicy(Stepwise):
         figures.add("response/length", rollout.lengths.sum(), n)
         figures.add("response/eos_rate", rollout.ended.sum(), n)
         figures.add("objective/scores_std", self._score_deviation(rollout), 1)
+
+    def _count_exact(
+        self, logits: Tensor, ref_logits: Tensor, batch: PaddedBatch, figures: Figures
+    ) -> None:
+        """What objective/kl and objective/entropy estimate, from the whole distributions."""
+        heat, mask = self.settings.temperature, batch.mask
+        kl = exact_token_kl(logits.float() / heat, ref_logits.float() / heat)
+        figures.add("objective/kl_exact", masked_sum(kl, mask), len(batch.rows))
+        entropy = masked_sum(token_entropy(logits / heat), mask)
+        figures.add("objective/entropy_exact", entropy, int(mask.sum()))
 
     def _score_deviation(self, rollout: Rollout) -> Tensor:
         scores = self.processes.gather(rollout.raw_scores)
@@ -251,4 +305,4 @@ class OnPolicy(Stepwise):
 
 
 def _put(whole: Tensor, rows: list[int], part: Tensor) -> None:
-    whole[rows, : part.shape[1]] = part.float()
+    whole[rows, : part.shape[1]] = part.detach().float()

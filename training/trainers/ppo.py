@@ -14,7 +14,7 @@ from torch import Tensor
 from training.algorithms import ppo
 from training.algorithms.advantages import gae, whiten
 from training.algorithms.kl import kl_estimate
-from training.algorithms.logprobs import token_entropy, token_logps
+from training.algorithms.logprobs import token_entropy
 from training.algorithms.masking import masked_mean, masked_moments, masked_sum
 from training.algorithms.rewards import token_rewards
 from training.trainers.actor_critic import Network
@@ -63,6 +63,9 @@ class PPO(OnPolicy):
     def scoring_batches(self, rollout: Rollout) -> list[list[int]]:
         """Those of the first pass: the first ratio is then exactly 1, not 1 within rounding."""
         return [rows for part in self._minibatches(rollout, epoch=0) for rows in part]
+
+    def first_step_batches(self, rollout: Rollout) -> list[list[int]]:
+        return self._minibatches(rollout, epoch=0)[0]
 
     def learn(self, rollout: Rollout, figures: Figures) -> dict[str, float]:
         self.prepare(rollout, figures)
@@ -160,9 +163,7 @@ class PPO(OnPolicy):
         """Add the gradient of max(-A rho, -A clip(rho)) - c2 H [+ beta k3], each a sum over this
         batch divided by the mini batch's `tokens`. Returns (KL share, 1 if not finite)."""
         settings, mask = self.settings, batch.mask
-        with self.processes.autocast():
-            logits = self.actors.policy.logits(batch)
-        logps = token_logps(logits, batch.ids, batch.width, settings.temperature)
+        logits, logps = self.policy_forward(batch)
         part = ppo.policy_loss(
             logps,
             batch.of(rollout.logps),
@@ -202,11 +203,8 @@ class PPO(OnPolicy):
         figures: Figures,
     ) -> float:
         """Add the gradient of c1 0.5 max((V - R)^2, (V_clip - R)^2). Returns 1 if not finite."""
-        assert self.actors.value is not None
-        with self.processes.autocast():
-            values = self.actors.value.values(batch)
         part = ppo.value_loss(
-            values,
+            self.value_forward(batch),
             batch.of(rollout.values),
             batch.of(rollout.returns),
             batch.mask,

@@ -99,8 +99,7 @@ class Reinforce(OnPolicy):
     def micro_batch_loss(self, rollout: Rollout, rows: list[int], advantages: Tensor) -> Tensor:
         """This micro batch's part of - (1/m) sum_i A_i sum_t ln pi(y_t), m the global batch."""
         batch, m = rollout.batch(rows), self.training.batch_size
-        with self.processes.autocast():
-            logps = self.actors.policy.logps(batch, self.settings.temperature)
+        _, logps = self.policy_forward(batch)
         weights = advantages[batch.rows, None].expand_as(logps)
         loss = reinforce_loss(logps, weights, batch.mask, count=m)
         if self.settings.kl_in == "loss":

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -37,10 +37,17 @@ class Run:
     """
 
     def __init__(
-        self, path: Path, config: RunConfig, *, dry_run: bool = False, stop: StopFlag | None = None
+        self,
+        path: Path,
+        config: RunConfig,
+        *,
+        dry_run: bool = False,
+        stop: StopFlag | None = None,
+        halved: bool = False,
     ) -> None:
         self.path = path
-        self.config = config
+        self.given = config
+        self.config = halved_micro_batches(config) if halved else config
         self.dry_run = dry_run
         self.stop = stop or StopFlag()
         self.rank = int(os.environ.get("RANK", "0"))
@@ -59,12 +66,21 @@ class Run:
             (path / "result.json").unlink(missing_ok=True)
 
     @classmethod
-    def open(cls, path: Path, *, dry_run: bool = False, stop: StopFlag | None = None) -> "Run":
-        """The run that `path/run.json` describes. Raises BadInput."""
+    def open(
+        cls,
+        path: Path,
+        *,
+        dry_run: bool = False,
+        stop: StopFlag | None = None,
+        halved: bool = False,
+    ) -> "Run":
+        """The run that `path/run.json` describes, `halved` with half its micro batches. Raises
+        BadInput."""
         path = path.resolve()
         if not path.is_dir():
             raise BadInput(f"{path} is not a folder. Give the folder that holds run.json.")
-        return cls(path, read_config(path / "run.json"), dry_run=dry_run, stop=stop)
+        config = read_config(path / "run.json")
+        return cls(path, config, dry_run=dry_run, stop=stop, halved=halved)
 
     @property
     def is_main(self) -> bool:
@@ -110,7 +126,7 @@ class Run:
         if not self.is_main or self.dry_run:
             return
         result.method = self.config.method
-        result.config_sha256 = config_sha256(self.config)
+        result.config_sha256 = config_sha256(self.given)
         if result.outcome == "done" and self.model_folder.is_dir():
             result.model_sha256 = _manifest_of(self.model_folder).fingerprint
         text = msgspec.json.format(msgspec.json.encode(result))
@@ -132,6 +148,25 @@ class Run:
             raise BadInput(
                 f"Another process is working in {self.path}. Wait for it, or stop it first."
             ) from None
+
+
+def halved_micro_batches(config: RunConfig) -> RunConfig:
+    """The same run with half as many rows at once; batches, and so the results, stay.
+
+    A micro batch becomes the largest divisor of the batch that is at most half of it. Answers
+    sampled at once are halved too.
+    """
+    training = config.training
+    most = max(min(training.micro_batch_size, training.batch_size) // 2, 1)
+    micro = max(n for n in range(1, most + 1) if training.batch_size % n == 0)
+    changes: dict[str, Any] = {
+        "training": msgspec.structs.replace(training, micro_batch_size=micro),
+    }
+    sampled = getattr(config.settings, "rollout_batch_size", None)
+    if sampled is not None:
+        half = max(sampled // 2, 1)
+        changes["settings"] = msgspec.structs.replace(config.settings, rollout_batch_size=half)
+    return msgspec.structs.replace(config, **changes)
 
 
 def _manifest_of(folder: Path) -> Manifest:

@@ -89,6 +89,13 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             le=4096,
         ),
     ] = 4
+    halve_on_out_of_memory: Annotated[
+        bool,
+        _meta(
+            "When memory runs out, go on once with half the micro batch (the batch stays what it "
+            "was, by accumulation); a second time ends the run. One process only."
+        ),
+    ] = False
     max_length: Annotated[
         int, _meta("Longest example in tokens, prompt included.", ge=8, le=1_048_576)
     ] = 1024
@@ -307,6 +314,24 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             le=4096,
         ),
     ] = 4
+    exact_figures: Annotated[
+        bool,
+        _meta(
+            "Also log the exact KL and entropy of every next-token distribution, not only what "
+            "the sampled tokens say of them; passes over the whole vocabulary."
+        ),
+    ] = False
+    share_first_forward: (
+        Annotated[
+            bool,
+            _meta(
+                "The first mini batch learns from the forward that scored it: one forward less, "
+                "the same result, its activations in memory meanwhile. Not given: where it is one "
+                "micro batch, all weights are trained and activations are not recomputed."
+            ),
+        ]
+        | None
+    ) = None
     max_kl: Annotated[
         float, _meta("Stop as diverged above this KL per answer.", gt=0, le=10_000)
     ] = 100.0
