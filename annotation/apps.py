@@ -6,7 +6,7 @@ class AnnotationConfig(AppConfig):
     name = "annotation"
 
     def ready(self) -> None:
-        from annotation.access import WORKS
+        from annotation.access import READS, WORKS
         from annotation.home import open_campaigns
         from webapp import navigation
         from webapp.workspaces import home
@@ -14,4 +14,5 @@ class AnnotationConfig(AppConfig):
         home.register(10, open_campaigns)
 
         navigation.register(10, _("Campaigns"), "annotation:campaigns", icon="layers")
+        navigation.register(8, _("Imports"), "annotation:imports", READS, icon="upload")
         navigation.register(12, _("My work"), "annotation:own_work", WORKS, icon="edit")

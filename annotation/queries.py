@@ -8,7 +8,7 @@ from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from annotation.models import Assignment, Campaign, Skip
+from annotation.models import Assignment, Campaign, Import, ImportState, Skip
 from annotation.models.assignments import AssignmentState
 from webapp.workspaces.models import Workspace
 
@@ -125,3 +125,18 @@ def held_assignment(user: Any, campaign: Campaign) -> Assignment | None:
         .filter(annotator=user, campaign=campaign, state=AssignmentState.LEASED)
         .first()
     )
+
+
+def imports_in(workspace: Workspace) -> QuerySet[Import]:
+    """Files that came in, newest first, with who brought them and what is being done to them."""
+    return Import.objects.filter(workspace=workspace).select_related(
+        "job", "created_by", "undone_by", "workspace"
+    )
+
+
+def same_file(row: Import) -> Import | None:
+    """The newest other import of the same bytes that is in this workspace."""
+    others = Import.objects.filter(
+        workspace=row.workspace, sha256=row.sha256, state=ImportState.IMPORTED
+    )
+    return others.exclude(pk=row.pk).first()

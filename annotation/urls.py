@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import campaigns, work
+from annotation.views import campaigns, imports, work
 
 app_name = "annotation"
 urlpatterns = [
@@ -14,6 +14,15 @@ urlpatterns = [
         "campaigns/<int:pk>/guidelines/", campaigns.campaign_guidelines, name="campaign_guidelines"
     ),
     path("campaigns/<int:pk>/quality/", campaigns.campaign_quality_page, name="campaign_quality"),
+    path("imports/", imports.import_list, name="imports"),
+    path("imports/new/", imports.import_new, name="import_new"),
+    path("imports/<int:pk>/", imports.import_page, name="import"),
+    path("imports/<int:pk>/start/", imports.import_start, name="import_start"),
+    path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
+    path("imports/<int:pk>/rejects/", imports.import_rejects, name="import_rejects"),
+    path("imports/<int:pk>/file/", imports.import_original, name="import_original"),
+    path("imports/<int:pk>/undo/", imports.import_undo, name="import_undo"),
+    path("imports/<int:pk>/discard/", imports.import_discard, name="import_discard"),
     path("work/", campaigns.own_work, name="own_work"),
     path("work/<int:pk>/", work.work, name="work"),
     path("work/<int:pk>/next/", work.work_next, name="work_next"),

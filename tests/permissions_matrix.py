@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.functions import Now
 
 from tests.access.world import IDENTITIES, World
@@ -123,6 +124,26 @@ site_person_act                      GET    302 403 403 403 403 200 302 302 302
 site_person_act                      POST   302 403 403 403 403 302 302 302 302
 site_workspaces                      GET    302 403 403 403 403 200 302 302 302
 site_audit                           GET    302 403 403 403 403 200 302 302 302
+annotation:imports                   GET    302 403 200 200 404 200 302 302 302
+annotation:import_new                GET    302 403 403 200 404 200 302 302 302
+annotation:import_new                POST   302 403 403 302 404 302 302 302 302
+annotation:import                    GET    302 403 200 200 404 200 302 302 302
+annotation:import_start              POST   302 403 403 302 404 302 302 302 302
+annotation:import_cancel             POST   302 403 403 302 404 302 302 302 302
+annotation:import_rejects            GET    302 403 403 200 404 200 302 302 302
+annotation:import_original           GET    302 403 403 200 404 200 302 302 302
+annotation:import_undo               GET    302 403 403 200 404 200 302 302 302
+annotation:import_undo               POST   302 403 403 302 404 302 302 302 302
+annotation:import_discard            GET    302 403 403 200 404 200 302 302 302
+annotation:import_discard            POST   302 403 403 302 404 302 302 302 302
+api_imports                          GET    401 403 200 200 404 200 200 200 401
+api_imports                          POST   401 403 403 201 404 201 403 201 401
+api_import                           GET    401 403 200 200 404 200 200 200 401
+api_import                           DELETE 401 403 403 204 404 204 403 204 401
+api_import_check                     POST   401 403 403 200 404 200 403 200 401
+api_import_start                     POST   401 403 403 200 404 200 403 200 401
+api_import_undo                      POST   401 403 403 200 404 200 403 200 401
+api_import_rejects                   GET    401 403 403 200 404 200 200 200 401
 annotation:campaigns                 GET    302 200 200 200 404 200 302 302 302
 annotation:campaign_new              GET    302 403 403 200 404 200 302 302 302
 annotation:campaign_new              POST   302 403 403 302 404 302 302 302 302
@@ -242,6 +263,17 @@ def with_a_file(world: World) -> None:
     )
 
 
+def imported(world: World) -> None:
+    from annotation.imports.report import ImportReport
+    from annotation.models import Import
+
+    Import.objects.filter(pk=world.kwargs["imported"]).update(
+        state="imported",
+        imported_at=Now(),
+        report=ImportReport("trl_prompt_only", "", "jsonl", "", "").for_row(),
+    )
+
+
 def reset_key(world: World) -> dict[str, Any]:
     from allauth.account.forms import default_token_generator
 
@@ -294,6 +326,14 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("mfa_generate_recovery_codes", "POST"): Setup(before=with_second_factor),
     ("mfa_download_recovery_codes", "GET"): Setup(before=with_second_factor),
     ("site_person_new", "POST"): Setup({"email": "added@rondo.test", "name": "Added"}),
+    ("annotation:import_new", "POST"): Setup(
+        lambda world: {"file": SimpleUploadedFile("a.jsonl", b'{"prompt": "x"}')},
+        allows=frozenset({"file", "licence"}),
+    ),
+    ("annotation:import_undo", "GET"): Setup(before=imported),
+    ("annotation:import_undo", "POST"): Setup(before=imported),
+    ("api_import_undo", "POST"): Setup(before=imported),
+    ("api_imports", "POST"): Setup({"name": "a.jsonl", "text": '{"prompt": "x"}'}),
     ("annotation:campaign_new", "POST"): Setup(
         {
             "name": "Helpfulness",

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "webapp.uploads.UploadLimitMiddleware",  # before anything that reads a body
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -186,6 +187,8 @@ JOBS_BACKOFF_SECONDS = environment.whole_number("JOBS_BACKOFF_SECONDS", 10, leas
 MODELS_WARM_SECONDS = environment.whole_number("MODELS_WARM_SECONDS", 300, least=0, most=86_400)
 
 # ---- artifacts: uploads, exports, run directories; a folder, or any fsspec URL
+_upload_max = environment.whole_number("UPLOAD_MAX_MB", 2000, least=1, most=1_000_000)
+UPLOAD_MAX_BYTES = 1_000_000 * _upload_max
 ARTIFACTS_URL = environment.text("ARTIFACTS_URL", str(VAR_DIR / "artifacts"))
 
 # ---- people: accounts, passwords, second factor, single sign-on, sessions

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from annotation.actions.assign import assign
 from tests import cast
+from tests.annotation.imports.uploads import an_import
 from tests.annotation.material import a_campaign
 from tests.cast import PASSWORD
 from webapp.accounts.models import User
@@ -122,6 +123,7 @@ def parameter_names(route: str) -> frozenset[str]:
 
 # What a parameter stands for where its name alone does not say it: (start of the route, name).
 MEANT = {
+    ("annotation:import", "pk"): "imported",
     ("annotation:", "pk"): "campaign",
     ("annotation:", "assignment_pk"): "assignment",
 }
@@ -228,6 +230,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
     assignment = assign(campaign=campaign, annotator=annotator)
     assert assignment is not None
     job = enqueue(kind="audit export", owner=manager, workspace=workspace)
+    imported = an_import(workspace, manager)
     session = UserSession.objects.filter(user=manager).first()
     return {
         "slug": workspace.slug,
@@ -238,6 +241,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "person": annotator.pk,
         "campaign": campaign.pk,
         "assignment": assignment.pk,
+        "imported": imported.pk,
         "job": job.pk,
         "session": session.pk if session else ABSENT,
         "name": "end-sessions",
