@@ -15,7 +15,7 @@ from webapp.jobs.models import Job
 def _page(job: Job) -> str | None:
     if job.workspace is None:
         return None
-    return reverse("annotation:import", args=[job.workspace.slug, job.arguments["import"]])
+    return reverse("annotation:import", args=[job.workspace.slug, job.arguments["import_id"]])
 
 
 @job_kind(CHECK, label=_("Dry run of an import"), page=_page)

@@ -51,7 +51,7 @@ def run_import(work: Work) -> dict[str, Any]:
 
 
 def _row(work: Work) -> Import:
-    row = Import.objects.select_related("workspace").filter(pk=work.arguments["import"]).first()
+    row = Import.objects.select_related("workspace").filter(pk=work.arguments["import_id"]).first()
     if row is None:
         raise JobFailed(_("The uploaded file was discarded meanwhile."))
     return row

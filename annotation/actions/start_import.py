@@ -48,7 +48,7 @@ def _begin(imported: Import, by: Any, kind: str, plan: Mapping[str, Any] | None)
     if plan is not None:
         row.plan = ImportPlan.from_json(row.name, plan).as_json()
     row.licence = row.plan.get("licence", "")[:100]
-    row.job = enqueue(kind=kind, owner=by, workspace=row.workspace, arguments={"import": row.pk})
+    row.job = enqueue(kind=kind, owner=by, workspace=row.workspace, arguments={"import_id": row.pk})
     row.save(update_fields=["plan", "licence", "job"])
     return row.job
 

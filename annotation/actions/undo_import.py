@@ -29,7 +29,7 @@ def undo_import(*, imported: Import, by: Any) -> Job:
     if row.state != ImportState.IMPORTED:
         raise ValidationError(_("Nothing of this file is in the workspace."))
     _refuse_dependents(row)
-    row.job = enqueue(kind=UNDO, owner=by, workspace=row.workspace, arguments={"import": row.pk})
+    row.job = enqueue(kind=UNDO, owner=by, workspace=row.workspace, arguments={"import_id": row.pk})
     row.save(update_fields=["job"])
     return row.job
 
@@ -37,7 +37,7 @@ def undo_import(*, imported: Import, by: Any) -> Job:
 def run_undo(work: Work) -> dict[str, Any]:
     """Delete every row that names the import, unless something came to depend on one meanwhile."""
     with work.fenced():
-        row = Import.objects.select_for_update(of=("self",)).get(pk=work.arguments["import"])
+        row = Import.objects.select_for_update(of=("self",)).get(pk=work.arguments["import_id"])
         if row.state == ImportState.UNDONE:
             return {}
         try:
