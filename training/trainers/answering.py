@@ -224,9 +224,11 @@ class Answering:
 
     def _prepare(self, request: Request, loaded: Loaded) -> bool:
         """Tokens of the prompt; False when it cannot be asked, which was then said."""
+        from training.trainers.data import Message
+
         try:
-            given: Any = request.text if request.text is not None else request.messages
-            request.ids = loaded.texts.prompt(given)
+            turns = [Message(**message) for message in request.messages or ()]
+            request.ids = loaded.texts.prompt(turns if request.text is None else request.text)
         except Exception as error:  # a template may raise anything about the messages it is given
             self._fail(request, f"The chat template refuses these messages: {error}")
             return False
