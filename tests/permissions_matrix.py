@@ -158,6 +158,28 @@ annotation:work_undo                 POST   302 302 403 302 404 302 302 302 302
 annotation:work_submit               POST   302 422 403 302 404 302 302 302 302
 annotation:work_skip                 POST   302 302 403 302 404 302 302 302 302
 annotation:work_draft                POST   302 200 403 200 404 200 302 302 302
+training:endpoints                   GET    302 403 200 200 404 200 302 302 302
+training:endpoint_new                GET    302 403 403 200 404 200 302 302 302
+training:endpoint_new                POST   302 403 403 302 404 302 302 302 302
+training:endpoint                    GET    302 403 403 200 404 200 302 302 302
+training:endpoint                    POST   302 403 403 302 404 302 302 302 302
+training:endpoint_try                POST   302 403 403 302 404 302 302 302 302
+training:endpoint_retire             GET    302 403 403 200 404 200 302 302 302
+training:endpoint_retire             POST   302 403 403 302 404 302 302 302 302
+training:endpoint_restore            POST   302 403 403 302 404 302 302 302 302
+training:samplings                   GET    302 403 200 200 404 200 302 302 302
+training:sampling_new                GET    302 403 403 200 404 200 302 302 302
+training:sampling_new                POST   302 403 403 302 404 302 302 302 302
+training:sampling                    GET    302 403 200 200 404 200 302 302 302
+training:sampling_act                POST   302 403 403 302 404 302 302 302 302
+training:playground                  GET    302 403 403 200 404 200 302 302 302
+training:playground                  POST   302 403 403 302 404 302 302 302 302
+training:probes_run                  POST   302 403 403 302 404 302 302 302 302
+training:probes                      GET    302 403 403 200 404 200 302 302 302
+training:trial                       GET    302 403 403 200 404 200 302 302 302
+training:trial_column                POST   302 403 403 302 404 302 302 302 302
+training:trial_keep                  POST   302 403 403 302 404 302 302 302 302
+training:trial_demonstrate           POST   302 403 403 302 404 302 302 302 302
 workspace_audit_export               POST   302 403 403 302 404 302 302 302 302
 site_audit_export                    POST   302 403 403 403 403 302 302 302 302
 workspace_jobs                       GET    302 403 200 200 404 200 302 302 302
@@ -289,6 +311,7 @@ def confirmation_key(world: World) -> dict[str, Any]:
     return {"key": EmailConfirmationHMAC(address).key}
 
 
+ASKING = {"temperature": "0.5", "top_p": "1", "max_tokens": "9", "seed": "1", "system": "Be kind."}
 NEW_PASSWORD = "another long enough secret"
 SETUPS: dict[tuple[str, str], Setup] = {
     ("workspace_new", "POST"): Setup({"name": "Tea spoons"}),
@@ -356,6 +379,34 @@ SETUPS: dict[tuple[str, str], Setup] = {
         {"key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d11", "attempt": 1, "choice": "left"}
     ),
     ("api_skip", "POST"): Setup({"reason": "unclear"}),
+    ("training:endpoint_new", "POST"): Setup(
+        {"name": "Recorded", "model": "base", "in_arena": "on"}
+    ),
+    ("training:endpoint", "POST"): Setup({"model": "other", "in_arena": "on"}),
+    ("training:sampling_new", "POST"): Setup(
+        lambda world: {
+            "name": "Answers",
+            "models": [world.kwargs["endpoint"]],
+            "temperatures": "0.7",
+            "seeds": "0",
+            "samples": "1",
+            "top_p": "1",
+            "max_tokens": "9",
+            "most": "5",
+            "budget": "1",
+        }
+    ),
+    ("training:sampling_act", "POST"): Setup({"act": "stop"}),
+    ("training:playground", "POST"): Setup(
+        lambda world: ASKING | {"prompt": "Hello?", "models": [world.kwargs["endpoint"]]}
+    ),
+    ("training:probes_run", "POST"): Setup(
+        lambda world: ASKING | {"models": [world.kwargs["endpoint"]]}
+    ),
+    ("training:trial_column", "POST"): Setup({"act": "stop"}),
+    ("training:trial_demonstrate", "POST"): Setup(
+        {"text": "Good.", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d12"}
+    ),
     ("workspace_job_retry", "POST"): Setup(before=failed),
     ("workspace_job_download", "GET"): Setup(before=with_a_file),
     ("site_job_retry", "POST"): Setup(before=failed),

@@ -1,16 +1,21 @@
 """Prompts and answers that come from elsewhere in Rondo: a model, a playground, a wizard."""
 
 import hashlib
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.domain.prompt_hash import canonical_text, prompt_hash
 from annotation.imports.formats.battles import FOLLOW_UP_ANSWERS, FOLLOW_UPS
-from annotation.models import Completion, Prompt
-from webapp.clean_json import check_storable
+from annotation.models import Completion, Demonstration, Prompt
+from webapp.audit.actions.record import record
+from webapp.clean_json import CleanJSONError, check_storable
+
+LONGEST_TEXT = 100_000
 
 
 @transaction.atomic
@@ -81,3 +86,44 @@ def add_completion(
         defaults={"text": said[0], "settings": settings, "metadata": kept},
     )
     return completion
+
+
+@transaction.atomic
+def add_demonstration(
+    *,
+    prompt: Prompt,
+    text: str,
+    by: Any,
+    key: uuid.UUID,
+    rewritten_from: Completion | None = None,
+    source_id: str = "",
+) -> Demonstration:
+    """A person's example outside a campaign; the same key gives the same row.
+
+    Raises:
+        ValidationError: the text is empty, too long, or cannot be stored.
+    """
+    if not text.strip() or len(text) > LONGEST_TEXT:
+        raise ValidationError(_("A demonstration has 1 to %d characters.") % LONGEST_TEXT)
+    try:
+        check_storable([text])
+    except CleanJSONError as wrong:
+        raise ValidationError(str(wrong)) from None
+    before = Demonstration.objects.filter(idempotency_key=key, annotator=by).first()
+    if before is not None:
+        return before
+    demonstration = Demonstration.objects.create(
+        prompt=prompt,
+        text=text,
+        annotator=by,
+        idempotency_key=key,
+        rewritten_from=rewritten_from,
+        source_id=source_id,
+    )
+    record(
+        actor=by,
+        action="demonstration.add",
+        target=demonstration,
+        workspace=prompt.workspace,
+    )
+    return demonstration

@@ -95,6 +95,14 @@
     for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
   });
 
+  // ---- Ctrl+Enter sends a form with data-ctrl-enter from any of its fields
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.closest?.("form[data-ctrl-enter]");
+    if (!form || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+
   // ---- dialogs; a link with data-confirm shows the page it leads to
   async function confirm(link) {
     const dialog = document.getElementById("confirmation");

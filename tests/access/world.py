@@ -22,6 +22,7 @@ from tests import cast
 from tests.annotation.imports.uploads import an_import
 from tests.annotation.material import a_campaign
 from tests.cast import PASSWORD
+from tests.training.models_world import asking_ids
 from webapp.accounts.models import User
 from webapp.api.actions.token import create_token
 from webapp.api.models import ApiToken
@@ -249,4 +250,5 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "provider_id": "sso",
         "key": "no-such-key",
         "uidb36": user_pk_to_url_str(annotator),
+        **asking_ids(workspace, manager),
     }

@@ -139,7 +139,8 @@ class Session:
     def _take(self) -> None:
         wanted = self._askable().order_by().values_list("endpoint", flat=True).distinct()
         busy = Counter(held.endpoint.pk for held in self.held.values())
-        for endpoint in ModelEndpoint.objects.filter(pk__in=wanted).order_by("pk"):
+        endpoints = ModelEndpoint.objects.select_related("version").filter(pk__in=wanted)
+        for endpoint in endpoints.order_by("pk"):
             room = self._room(endpoint) - busy[endpoint.pk]
             if room <= 0 or time.monotonic() < self._rest_until.get(endpoint.pk, 0.0):
                 continue

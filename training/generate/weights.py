@@ -17,7 +17,7 @@ def folder_of(endpoint: ModelEndpoint) -> Path:
     Raises:
         WeightsMissing: no version is chosen, or its files are gone.
     """
-    version = getattr(endpoint, "version", None)
+    version = endpoint.version
     if version is None:
         raise WeightsMissing(
             _("“%(name)s” names no registered model. Choose one on its page.")

@@ -39,6 +39,13 @@ class ModelEndpoint(models.Model):
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=12, choices=EndpointKind.choices)
     base_url = models.CharField(max_length=500, blank=True)  # up to and with /v1
+    version = models.ForeignKey(
+        "training.ModelVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="endpoints",
+    )
     model = models.CharField(max_length=200, blank=True)  # as the service or the import names it
     key = SecretField(blank=True, default="")
     style = models.CharField(max_length=10, choices=PromptStyle.choices, default=PromptStyle.CHAT)
@@ -79,6 +86,11 @@ class ModelEndpoint(models.Model):
                 name="a_service_has_an_address",
             ),
             models.CheckConstraint(
+                condition=Q(kind=EndpointKind.REGISTERED, version__isnull=False)
+                | ~Q(kind=EndpointKind.REGISTERED) & Q(version__isnull=True),
+                name="a_registered_model_has_weights",
+            ),
+            models.CheckConstraint(
                 condition=Q(budget__isnull=True) | Q(budget__gte=0), name="a_budget_is_not_negative"
             ),
         ]
@@ -104,7 +116,7 @@ class ModelEndpoint(models.Model):
         return {
             "kind": self.kind,
             "base_url": self.base_url,
-            "model": self.model,
+            "model": self.version.sha256 if self.version else self.model,
             "style": self.style,
             "template": self.template,
             "preamble": self.preamble,

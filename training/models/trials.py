@@ -19,6 +19,7 @@ class Trial(models.Model):
     )
     settings = models.JSONField(default=dict)
     probe = models.CharField(max_length=40, blank=True)  # a name in training.generate.probes
+    probe_set = models.UUIDField(null=True, db_index=True)  # trials of one run of all probes
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
