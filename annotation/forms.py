@@ -1,14 +1,16 @@
 """The page on which a manager opens a campaign."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from annotation.actions.open_campaign import Plan
-from annotation.models import Campaign, Completion, Prompt, Split
-from annotation.models.campaigns import Kind
+from annotation.models import Campaign, Completion, Split
+from annotation.models.campaigns import Kind, Purpose
+from annotation.prompt_filter import PromptFilter
+from annotation.quality_effect import Thresholds
 from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
 
@@ -73,6 +75,32 @@ class CampaignForm(forms.Form):
         max_value=50,
         help_text=_("Own items asked again unseen: how consistent a person is. 10 is usual."),
     )
+    gold = forms.IntegerField(
+        label=_("Hidden checks, in per cent"),
+        required=False,
+        initial=0,
+        min_value=0,
+        max_value=50,
+        help_text=_(
+            "Questions whose right answer you know, mixed in unseen. Choose them on the campaign’s"
+            " page “Checks”. 5 is usual."
+        ),
+    )
+    training = forms.IntegerField(
+        label=_("Right answers needed in the training, in per cent"),
+        required=False,
+        initial=0,
+        min_value=0,
+        max_value=100,
+        help_text=_("Who gets fewer right is not let in. 0: the training only teaches."),
+    )
+    pause_below = forms.IntegerField(
+        label=_("Pause whose hidden checks are right less often than, in per cent"),
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text=_("After five checks. Empty: nobody is paused by itself."),
+    )
     minutes = forms.IntegerField(
         label=_("An item stays reserved for, in minutes"), initial=60, min_value=1, max_value=1440
     )
@@ -89,9 +117,19 @@ class CampaignForm(forms.Form):
         help_text=_("Shown before the work starts, for example “violent language”."),
     )
 
-    def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        workspace: Workspace,
+        filter: PromptFilter | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.workspace = workspace
+        self.filter = filter or PromptFilter()
+        if self.filter:  # chosen in the prompt browser: the page says it in words
+            for name in ("split", "tag", "use_case"):
+                self.fields[name].widget = forms.HiddenInput()
         generators = (
             Completion.objects.filter(prompt__workspace=workspace, retired_at__isnull=True)
             .order_by("generator")
@@ -134,22 +172,23 @@ class CampaignForm(forms.Form):
             workers=tuple(cleaned["workers"]),
             cap=cleaned["cap"],
             repeat_share=cleaned["repeats"] / 100,
+            gold_share=(cleaned["gold"] or 0) / 100,
+            training_pass=(cleaned["training"] or 0) / 100,
+            pause_below=cleaned["pause_below"] / 100 if cleaned["pause_below"] else None,
             minutes=cleaned["minutes"],
             deadline=cleaned["deadline"],
             content_warning=cleaned["content_warning"],
         )
 
-    def prompts(self) -> QuerySet[Prompt]:
-        """The prompts that the filter finds, oldest first."""
+    def wanted(self) -> PromptFilter:
+        """The prompts of the address, narrowed by the three fields of the page."""
         cleaned = self.cleaned_data
-        found = Prompt.objects.filter(workspace=self.workspace).order_by("pk")
-        if cleaned["split"]:
-            found = found.filter(split=cleaned["split"])
-        if cleaned["tag"]:
-            found = found.filter(tags__contains=[cleaned["tag"]])
-        if cleaned["use_case"]:
-            found = found.filter(use_case=cleaned["use_case"])
-        return found
+        return replace(
+            self.filter,
+            splits=(cleaned["split"],) if cleaned["split"] else self.filter.splits,
+            tags=tuple({*self.filter.tags, *filter(None, [cleaned["tag"]])}),
+            use_cases=(cleaned["use_case"],) if cleaned["use_case"] else self.filter.use_cases,
+        )
 
 
 class GuidelinesForm(forms.Form):
@@ -160,3 +199,50 @@ class GuidelinesForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 16}),
         help_text=_("Markdown. Saving a changed text adds a version; old versions are kept."),
     )
+
+
+class CheckForm(forms.Form):
+    """What a check is for and why its answer is right; the answer itself is the work form's."""
+
+    purpose = forms.ChoiceField(
+        label=_("Ask it"),
+        choices=[
+            (Purpose.GOLD, _("hidden among the work")),
+            (Purpose.TRAINING, _("in the training, with feedback")),
+        ],
+        widget=forms.RadioSelect,
+        initial=Purpose.GOLD,
+    )
+    explanation = forms.CharField(
+        label=_("Why is this the right answer?"),
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Markdown. Shown after the answer in the training."),
+    )
+
+
+def _percent(label: Any, **options: Any) -> forms.IntegerField:
+    return forms.IntegerField(label=label, required=False, min_value=0, max_value=100, **options)
+
+
+class ThresholdsForm(forms.Form):
+    """Per cent; an empty field does not look."""
+
+    checks = _percent(_("Hidden checks right, at least %"))
+    agrees = _percent(_("Agrees with others, at least %"))
+    same = _percent(_("Same on swapped repeats, at least %"))
+    estimated = _percent(_("Estimated accuracy, at least %"))
+    fast = _percent(_("Too fast to have been read, at most %"))
+    anomalous = forms.BooleanField(label=_("Unlike everybody else’s votes"), required=False)
+    answers = forms.IntegerField(
+        label=_("Who gave at least this many answers"), required=False, min_value=1, initial=10
+    )
+
+    def thresholds(self) -> Thresholds:
+        cleaned = self.cleaned_data
+        shares = {
+            name: cleaned[name] / 100 if cleaned[name] is not None else None
+            for name in ("checks", "agrees", "same", "estimated", "fast")
+        }
+        return Thresholds(answers=cleaned["answers"] or 1, anomalous=cleaned["anomalous"], **shares)

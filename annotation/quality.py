@@ -4,31 +4,56 @@ Everything is computed from the judgements at the moment of asking; nothing is s
 Answers are compared as texts, not as sides: each pair is turned so that the older answer is left.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import combinations, permutations
 from statistics import median
 from typing import Any
 
-from django.db.models.functions import Length
+import numpy as np
 
-from annotation.domain.agreement import Coefficient, Level, krippendorff_alpha
+from annotation.domain.agreement import (
+    Coefficient,
+    Level,
+    cohen_kappa,
+    fleiss_kappa,
+    krippendorff_alpha,
+)
 from annotation.domain.annotator_quality import (
-    TURNED,
     LengthBias,
     LengthVote,
     SelfConsistency,
     SideBias,
+    anomalous_voter,
+    fast_votes,
     left_bias,
     length_bias,
+    random_checkpoints,
     self_consistency,
 )
 from annotation.domain.battles import Outcome
+from annotation.domain.dawid_skene import dawid_skene
 from annotation.domain.proportions import Share, share
-from annotation.models import Campaign, Comparison, Demonstration, Ranking, RankingEntry
-from annotation.models.campaigns import Kind
-from annotation.queries import current
+from annotation.models import (
+    Campaign,
+    Demonstration,
+    Ranking,
+    RankingEntry,
+    Standing,
+)
+from annotation.models.campaigns import Kind, Purpose
+from annotation.queries import current, given
+from annotation.standings import Check, checks_of, gold_accuracy
+from annotation.votes import Vote, votes_of
 from webapp.accounts.models import User
 
+FEWEST_RATERS = 3  # for Dawid and Skene: of two who differ nobody can say who errs
+FEWEST_VOTES = 5  # for Arena's test
+FEWEST_JUDGES = 2
+FEWEST_SHARED = 5  # items, for Cohen's kappa of two people
+MOST_PEOPLE, MOST_PAIRS = 30, 15  # of whom Cohen's kappa is shown
 RESAMPLES = 500  # enough for two digits of a 95 % interval
 
 
@@ -39,6 +64,12 @@ class PersonQuality:
     person: User
     answers: int
     seconds: float | None  # median time at work per answer
+    checks: Share | None = None  # hidden checks answered right
+    training: Share | None = None  # of the training questions
+    fast: Share | None = None  # answers sooner than anybody can read
+    estimated: float | None = None  # Dawid and Skene's accuracy
+    anomalous: bool = False  # Arena's test of either direction
+    standing: Standing | None = None
     agrees: Share | None = None  # with the others' votes on the same items
     sides: SideBias | None = None
     length: LengthBias | None = None
@@ -51,19 +82,8 @@ class Quality:
 
     alpha: Coefficient | None
     people: list[PersonQuality]
-
-
-@dataclass(frozen=True)
-class Vote:
-    person: int
-    item: int
-    outcome: Outcome  # as shown
-    turned: Outcome  # with the older answer on the left
-    left_length: int
-    right_length: int
-    seconds: float | None
-    first: int | None  # the assignment that this one repeats
-    assignment: int
+    fleiss: Coefficient | None = None  # over the items that all their people have answered
+    cohen: list[tuple[User, User, Coefficient]] = field(default_factory=list)
 
 
 def campaign_quality(campaign: Campaign) -> Quality:
@@ -72,53 +92,147 @@ def campaign_quality(campaign: Campaign) -> Quality:
         return _of_comparisons(campaign)
     if campaign.kind == Kind.RANKING:
         return _of_rankings(campaign)
-    return Quality(None, _speeds(campaign, Demonstration))
+    return Quality(None, _with_standings(campaign, _speeds(campaign, Demonstration)))
 
 
-def _votes(campaign: Campaign) -> list[Vote]:
-    rows = (
-        current(Comparison.objects.filter(assignment__campaign=campaign))
-        .values_list(
-            "annotator_id",
-            "assignment__item_id",
-            "choice",
-            "left_id",
-            "right_id",
-            Length("left__text"),
-            Length("right__text"),
-            "seconds",
-            "assignment__repeat_of_id",
-            "assignment_id",
-        )
-        .order_by("pk")
-    )
-    votes = []
-    for person, item, choice, left, right, left_length, right_length, seconds, first, pk in rows:
-        outcome = Outcome(choice)
-        turned = outcome if left < right else TURNED[outcome]
-        votes.append(
-            Vote(person, item, outcome, turned, left_length, right_length, seconds, first, pk)
-        )
-    return votes
+def agreement_of(votes: Iterable[Vote], seed: int) -> Coefficient:
+    """Krippendorff's alpha, nominal, over the first answers of each person."""
+    units: dict[int, list[Outcome]] = defaultdict(list)
+    for vote in votes:
+        if vote.first is None:
+            units[vote.item].append(vote.turned)
+    return krippendorff_alpha(list(units.values()), Level.NOMINAL, resamples=RESAMPLES, seed=seed)
 
 
 def _of_comparisons(campaign: Campaign) -> Quality:
-    votes = _votes(campaign)
-    regular = [vote for vote in votes if vote.first is None]
+    votes = votes_of(campaign)
+    counted = [vote for vote in votes if vote.counts and vote.first is None]
+    return Quality(
+        agreement_of(counted, campaign.pk),
+        people_from(campaign, votes),
+        fleiss=_fleiss(counted, campaign.overlap),
+        cohen=_cohen(counted),
+    )
+
+
+def people_from(campaign: Campaign, votes: list[Vote]) -> list[PersonQuality]:
+    """Each person's figures, most answers first. Others are those whose votes count."""
     by_item: dict[int, list[Vote]] = defaultdict(list)
-    for vote in regular:
-        by_item[vote.item].append(vote)
-    units = [[vote.turned for vote in item] for item in by_item.values()]
-    alpha = krippendorff_alpha(units, Level.NOMINAL, resamples=RESAMPLES, seed=campaign.pk)
-    firsts = {vote.assignment: vote for vote in regular}
     by_person: dict[int, list[Vote]] = defaultdict(list)
+    firsts = {vote.assignment: vote for vote in votes if vote.first is None}
+    for vote in firsts.values():
+        if vote.counts:
+            by_item[vote.item].append(vote)
     for vote in votes:
         by_person[vote.person].append(vote)
     names = User.objects.in_bulk(by_person)
+    estimated = _estimated(firsts.values())
     people = [
-        _person(names[pk], own, by_item, firsts) for pk, own in by_person.items() if pk in names
+        replace(
+            _person(names[pk], own, by_item, firsts),
+            estimated=estimated.get(pk),
+            anomalous=is_anomalous(pk, list(firsts.values()), campaign.pk),
+        )
+        for pk, own in by_person.items()
+        if pk in names
     ]
-    return Quality(alpha, sorted(people, key=lambda one: -one.answers))
+    return _with_standings(campaign, sorted(people, key=lambda one: -one.answers))
+
+
+def _estimated(votes: Iterable[Vote]) -> dict[Any, float]:
+    """P(right) of each person by Dawid and Skene, where items have several judges."""
+    labels = [(vote.item, vote.person, vote.turned.value) for vote in votes]
+    items = {item for item, _person, _label in labels}
+    people = {person for _item, person, _label in labels}
+    if len(labels) <= len(items) or len(people) < FEWEST_RATERS:
+        return {}
+    return {
+        person: accuracy
+        for person, accuracy in dawid_skene(labels).accuracy().items()
+        if not math.isnan(accuracy)
+    }
+
+
+def is_anomalous(person: int, votes: list[Vote], seed: int) -> bool:
+    """Arena's test of one person against everybody else's votes on the same pairs of writers."""
+    history: dict[Any, list[float]] = defaultdict(list)
+    own = []
+    for vote in votes:
+        if vote.person == person:
+            own.append((vote.pair, vote.score))
+        else:
+            history[vote.pair].append(vote.score)
+    if len(own) < FEWEST_VOTES or not history:
+        return False
+    moments = random_checkpoints(len(own), seed)
+    return any(
+        anomalous_voter(history, own, moments, lower_is_unusual=low).flagged
+        for low in (False, True)
+    )
+
+
+def _fleiss(votes: list[Vote], overlap: int) -> Coefficient | None:
+    """Fleiss' kappa wants the same number of judges everywhere: the finished items."""
+    if overlap < FEWEST_JUDGES:
+        return None
+    kinds = list(Outcome)
+    by_item: dict[int, Counter[Outcome]] = defaultdict(Counter)
+    for vote in votes:
+        by_item[vote.item][vote.turned] += 1
+    table = [
+        [counts[kind] for kind in kinds] for counts in by_item.values() if counts.total() == overlap
+    ]
+    return fleiss_kappa(table) if table else None
+
+
+def _cohen(votes: list[Vote]) -> list[tuple[User, User, Coefficient]]:
+    """Cohen's kappa of the pairs of people who share the most items."""
+    answers: dict[int, dict[int, Outcome]] = defaultdict(dict)
+    for vote in votes:
+        answers[vote.person][vote.item] = vote.turned
+    busiest = sorted(answers, key=lambda one: -len(answers[one]))[:MOST_PEOPLE]
+    shared = [
+        (one, other, sorted(answers[one].keys() & answers[other].keys()))
+        for one, other in combinations(busiest, 2)
+    ]
+    shared = [row for row in shared if len(row[2]) >= FEWEST_SHARED]
+    people = User.objects.in_bulk({pk for one, other, _items in shared for pk in (one, other)})
+    return [
+        (
+            people[one],
+            people[other],
+            cohen_kappa(
+                [answers[one][item].value for item in items],
+                [answers[other][item].value for item in items],
+            ),
+        )
+        for one, other, items in sorted(shared, key=lambda row: -len(row[2]))[:MOST_PAIRS]
+    ]
+
+
+def _with_standings(campaign: Campaign, people: list[PersonQuality]) -> list[PersonQuality]:
+    """The same with standing and checks; who has only answered checks so far comes last."""
+    standings = {
+        row.user_id: row for row in Standing.objects.filter(campaign=campaign).select_related("by")
+    }
+    checks = checks_of(campaign)
+    missing = (checks.keys() | standings.keys()) - {one.person.pk for one in people}
+    newcomers = User.objects.filter(pk__in=missing).order_by("pk")
+    people = [*people, *(PersonQuality(person, 0, None) for person in newcomers)]
+    return [
+        replace(
+            one,
+            standing=standings.get(one.person.pk),
+            checks=gold_accuracy(checks.get(one.person.pk, [])),
+            training=_training(checks.get(one.person.pk, [])),
+        )
+        for one in people
+    ]
+
+
+def _training(checks: list[Check]) -> Share:
+    right = [check.right for check in checks if check.purpose == Purpose.TRAINING]
+    return share(sum(right), len(right))
 
 
 def _person(
@@ -140,6 +254,7 @@ def _person(
         person=person,
         answers=len(regular),
         seconds=_median([vote.seconds for vote in regular]),
+        fast=_fast(regular),
         agrees=share(sum(mine.turned == theirs.turned for mine, theirs in others), len(others)),
         sides=left_bias(vote.outcome for vote in regular),
         length=length_bias(
@@ -148,6 +263,14 @@ def _person(
         ),
         consistency=self_consistency(repeats) if repeats else None,
     )
+
+
+def _fast(votes: list[Vote]) -> Share:
+    timed = [(vote.seconds, vote.words) for vote in votes if vote.seconds is not None]
+    if not timed:
+        return share(0, 0)
+    seconds, words = np.array(timed, dtype=float).T
+    return share(int(fast_votes(seconds, words).sum()), len(timed))
 
 
 def _length_vote(vote: Vote) -> LengthVote:
@@ -169,12 +292,41 @@ def _of_rankings(campaign: Campaign) -> Quality:
     alpha = krippendorff_alpha(
         list(tiers.values()), Level.ORDINAL, resamples=RESAMPLES, seed=campaign.pk
     )
-    return Quality(alpha, _speeds(campaign, Ranking))
+    return Quality(alpha, _with_standings(campaign, _ranking_people(campaign)))
+
+
+def _ranking_people(campaign: Campaign) -> list[PersonQuality]:
+    """Speed, and how often the others order two answers alike."""
+    order: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    rows = RankingEntry.objects.filter(
+        ranking__in=given(Ranking.objects.filter(assignment__campaign=campaign, is_check=False)),
+        ranking__assignment__repeat_of__isnull=True,
+        tier__isnull=False,
+    ).values_list("ranking__annotator_id", "ranking__assignment__item_id", "completion_id", "tier")
+    for person, item, completion, tier in rows:
+        order[person, item][completion] = int(tier or 0)
+    by_item: dict[int, dict[int, dict[tuple[int, int], int]]] = defaultdict(dict)
+    for (person, item), tiers in order.items():
+        by_item[item][person] = {
+            (one, other): (tiers[one] > tiers[other]) - (tiers[one] < tiers[other])
+            for one, other in combinations(sorted(tiers), 2)
+        }
+    same: Counter[int] = Counter()
+    asked: Counter[int] = Counter()
+    for people in by_item.values():
+        for one, other in permutations(people, 2):
+            for pair in people[one].keys() & people[other].keys():
+                asked[one] += 1
+                same[one] += people[one][pair] == people[other][pair]
+    return [
+        replace(one, agrees=share(same[one.person.pk], asked[one.person.pk]))
+        for one in _speeds(campaign, Ranking)
+    ]
 
 
 def _speeds(campaign: Campaign, model: type[Demonstration] | type[Ranking]) -> list[PersonQuality]:
     times: dict[int, list[float | None]] = defaultdict(list)
-    rows: Any = current(model.objects.filter(assignment__campaign=campaign))
+    rows: Any = given(model.objects.filter(assignment__campaign=campaign, is_check=False))
     for person, seconds in rows.filter(assignment__repeat_of__isnull=True).values_list(
         "annotator_id", "seconds"
     ):

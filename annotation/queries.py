@@ -4,19 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db.models import Count, Max, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from annotation.models import Assignment, Campaign, Import, ImportState, Skip
+from annotation.models import Assignment, Campaign, Import, ImportState, Skip, Standing
 from annotation.models.assignments import AssignmentState
+from annotation.models.campaigns import Purpose
+from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
 
 Row = TypeVar("Row", bound=Model)
 
 
 def current(judgements: QuerySet[Row]) -> QuerySet[Row]:
-    """The judgements that count: neither corrected by a newer version nor withdrawn."""
+    """The judgements that count: neither corrected by a newer version, withdrawn nor excluded,
+    and no answer to a check question, which measures the person and not the answers."""
+    return given(judgements).filter(excluded_at__isnull=True, is_check=False)
+
+
+def given(judgements: QuerySet[Row]) -> QuerySet[Row]:
+    """What people said last, whether it counts or not: for figures about the people."""
     return judgements.filter(superseded_by__isnull=True, withdrawn_at__isnull=True)
 
 
@@ -41,9 +49,9 @@ class Progress:
 
 
 def progress(campaign: Campaign) -> Progress:
-    regular = Assignment.objects.filter(campaign=campaign, repeat_of__isnull=True).exclude(
-        state=AssignmentState.WITHDRAWN
-    )
+    regular = Assignment.objects.filter(
+        campaign=campaign, repeat_of__isnull=True, purpose=Purpose.WORK
+    ).exclude(state=AssignmentState.WITHDRAWN)
     submitted = Q(state=AssignmentState.SUBMITTED)
     yesterday = timezone.now() - timedelta(days=1)
     return Progress(
@@ -59,7 +67,9 @@ def progress(campaign: Campaign) -> Progress:
 
 def campaigns_with_progress(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
     """Each campaign with `.slots` and `.finished`, counted by the database in the same query."""
-    regular = Assignment.objects.filter(campaign=OuterRef("pk"), repeat_of__isnull=True)
+    regular = Assignment.objects.filter(
+        campaign=OuterRef("pk"), repeat_of__isnull=True, purpose=Purpose.WORK
+    )
     counted = regular.exclude(state=AssignmentState.WITHDRAWN).order_by().values("campaign")
     done = counted.filter(state=AssignmentState.SUBMITTED)
     return campaigns.annotate(
@@ -75,12 +85,19 @@ def people_of(campaign: Campaign) -> Any:
         Assignment.objects.filter(campaign=campaign, annotator__isnull=False)
         .values("annotator_id", "annotator__name", "annotator__email")
         .annotate(
-            done=Count("pk", filter=submitted & Q(repeat_of__isnull=True)),
+            done=Count("pk", filter=submitted & Q(repeat_of__isnull=True, purpose=Purpose.WORK)),
             again=Count("pk", filter=submitted & Q(repeat_of__isnull=False)),
             last=Max("submitted_at"),
         )
         .order_by("-done", "annotator_id")
     )
+
+
+def people_in(campaign: Campaign) -> QuerySet[User]:
+    """Who has or had an assignment in a campaign, or something said about them there."""
+    had = Assignment.objects.filter(campaign=campaign, annotator=OuterRef("pk"))
+    stands = Standing.objects.filter(campaign=campaign, user=OuterRef("pk"))
+    return User.objects.filter(Exists(had) | Exists(stands)).order_by("pk")
 
 
 def skips_of(campaign: Campaign) -> QuerySet[Skip]:
@@ -105,6 +122,35 @@ def own_progress(user: Any, workspace: Workspace) -> dict[str, Any]:
         "total": mine.count(),
         "latest": mine.select_related("campaign", "item__prompt").order_by("-submitted_at")[:25],
     }
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What one person was handed in a campaign and has answered."""
+
+    work: int = 0
+    repeats: int = 0
+    gold: int = 0
+    training: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.work + self.repeats + self.gold + self.training
+
+
+def handed(user: Any, campaign: Campaign) -> Handed:
+    first = Q(repeat_of__isnull=True)
+    mine = Assignment.objects.filter(
+        campaign=campaign, annotator=user, state=AssignmentState.SUBMITTED
+    )
+    return Handed(
+        **mine.aggregate(
+            work=Count("pk", filter=first & Q(purpose=Purpose.WORK)),
+            repeats=Count("pk", filter=~first),
+            gold=Count("pk", filter=Q(purpose=Purpose.GOLD)),
+            training=Count("pk", filter=Q(purpose=Purpose.TRAINING)),
+        )
+    )
 
 
 def done_today(user: Any, campaign: Campaign) -> int:

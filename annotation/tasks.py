@@ -6,7 +6,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 import annotation.boards.tasks
-import annotation.import_tasks  # noqa: F401 - importing both registers their kinds
+import annotation.campaign_tasks
+import annotation.import_tasks  # noqa: F401 - importing them registers their kinds
 from annotation.actions import edit_prompts, find_duplicates, index_prompts, undo_edit
 from annotation.models import DuplicateSearch, Prompt, PromptEdit
 from annotation.prompt_filter import PromptFilter

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import campaigns, imports, work
+from annotation.views import campaigns, checks, imports, quality, work
 
 app_name = "annotation"
 urlpatterns = [
@@ -13,7 +13,6 @@ urlpatterns = [
     path(
         "campaigns/<int:pk>/guidelines/", campaigns.campaign_guidelines, name="campaign_guidelines"
     ),
-    path("campaigns/<int:pk>/quality/", campaigns.campaign_quality_page, name="campaign_quality"),
     path("imports/", imports.import_list, name="imports"),
     path("imports/new/", imports.import_new, name="import_new"),
     path("imports/<int:pk>/", imports.import_page, name="import"),
@@ -23,10 +22,19 @@ urlpatterns = [
     path("imports/<int:pk>/file/", imports.import_original, name="import_original"),
     path("imports/<int:pk>/undo/", imports.import_undo, name="import_undo"),
     path("imports/<int:pk>/discard/", imports.import_discard, name="import_discard"),
+    path("campaigns/<int:pk>/quality/", quality.campaign_quality_page, name="campaign_quality"),
+    path("campaigns/<int:pk>/quality/thresholds/", quality.thresholds, name="thresholds"),
+    path("campaigns/<int:pk>/people/<int:person>/", quality.standing, name="standing"),
+    path("campaigns/<int:pk>/preview/", checks.preview, name="campaign_preview"),
+    path("campaigns/<int:pk>/checks/", checks.check_list, name="checks"),
+    path("campaigns/<int:pk>/checks/<int:item>/", checks.check_edit, name="check"),
+    path("campaigns/<int:pk>/checks/<int:item>/remove/", checks.check_remove, name="check_remove"),
     path("work/", campaigns.own_work, name="own_work"),
     path("work/<int:pk>/", work.work, name="work"),
+    path("work/<int:pk>/statistics/", quality.own_statistics, name="own_statistics"),
     path("work/<int:pk>/next/", work.work_next, name="work_next"),
     path("work/<int:pk>/undo/", work.work_undo, name="work_undo"),
+    path("work/<int:pk>/<int:assignment_pk>/feedback/", work.work_feedback, name="work_feedback"),
     path("work/<int:pk>/<int:assignment_pk>/submit/", work.work_submit, name="work_submit"),
     path("work/<int:pk>/<int:assignment_pk>/skip/", work.work_skip, name="work_skip"),
     path("work/<int:pk>/<int:assignment_pk>/draft/", work.work_draft, name="work_draft"),

@@ -8,6 +8,7 @@ import contextlib
 import math
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from annotation.actions.submit import Submission
 from annotation.domain import answers
@@ -27,6 +28,20 @@ def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in form.items()
         if value and (name in FIELDS or name.startswith("tier-"))
+    }
+
+
+def typed_from(expected: Mapping[str, Any], shown: Sequence[int]) -> dict[str, str]:
+    """The fields that give the right answer of a check (annotation.domain.gold)."""
+    if "better" in expected:
+        return {"choice": "left" if shown and shown[0] == expected["better"] else "right"}
+    if "choice" in expected:
+        return {"choice": str(expected["choice"])}
+    by_letter = dict(zip(shown, LETTERS, strict=False))
+    return {
+        f"tier-{by_letter[one]}": str(place)
+        for place, tier in [*enumerate(expected["tiers"], 1), ("none", expected["unrankable"])]
+        for one in tier
     }
 
 

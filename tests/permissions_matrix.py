@@ -151,6 +151,17 @@ annotation:campaign                  GET    302 403 200 200 404 200 302 302 302
 annotation:campaign_state            POST   302 403 403 302 404 302 302 302 302
 annotation:campaign_guidelines       GET    302 403 403 200 404 200 302 302 302
 annotation:campaign_guidelines       POST   302 403 403 302 404 302 302 302 302
+annotation:campaign_preview          GET    302 403 200 200 404 200 302 302 302
+annotation:checks                    GET    302 403 200 200 404 200 302 302 302
+annotation:check                     GET    302 403 403 200 404 200 302 302 302
+annotation:check                     POST   302 403 403 302 404 302 302 302 302
+annotation:check_remove              POST   302 403 403 302 404 302 302 302 302
+annotation:thresholds                GET    302 403 403 200 404 200 302 302 302
+annotation:thresholds                POST   302 403 403 302 404 302 302 302 302
+annotation:standing                  GET    302 403 403 200 404 200 302 302 302
+annotation:standing                  POST   302 403 403 302 404 302 302 302 302
+annotation:own_statistics            GET    302 200 403 200 404 200 302 302 302
+annotation:work_feedback             GET    302 200 403 404 404 404 302 302 302
 annotation:own_work                  GET    302 200 403 200 404 200 302 302 302
 annotation:work                      GET    302 200 403 200 404 200 302 302 302
 annotation:work_next                 POST   302 302 403 302 404 302 302 302 302
@@ -273,6 +284,18 @@ def failed(world: World) -> None:
     )
 
 
+def trained(world: World) -> None:
+    from annotation.models import Assignment, Item
+
+    held = Assignment.objects.get(pk=world.kwargs["assignment"])
+    Item.objects.filter(pk=held.item_id).update(
+        purpose="training", expected={"better": held.shown_order[0]}
+    )
+    Assignment.objects.filter(pk=held.pk).update(
+        purpose="training", state="submitted", submitted_at=Now(), lease_until=None
+    )
+
+
 def with_a_file(world: World) -> None:
     from webapp.artifacts import writing
     from webapp.jobs.models import Job
@@ -367,6 +390,15 @@ SETUPS: dict[tuple[str, str], Setup] = {
             "minutes": 60,
         }
     ),
+    ("annotation:check", "POST"): Setup(
+        {"choice": "left", "purpose": "gold", "explanation": "It is true."},
+        allows=frozenset({"comment", "strength"}),
+    ),
+    ("annotation:thresholds", "POST"): Setup(
+        lambda world: {"state": "paused", "person": str(world.kwargs["person"])}
+    ),
+    ("annotation:standing", "POST"): Setup({"state": "paused", "reason": "Too fast."}),
+    ("annotation:work_feedback", "GET"): Setup(before=trained),
     ("annotation:campaign_state", "POST"): Setup({"state": "paused"}),
     ("annotation:campaign_guidelines", "POST"): Setup({"text": "Be kind."}),
     ("annotation:work_submit", "POST"): Setup({"choice": "left"}),

@@ -15,9 +15,34 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from annotation.actions.give_back import release_expired
+from annotation.domain.gold import check_is_due
 from annotation.models import Assignment, Campaign
-from annotation.models.assignments import AssignmentState
-from annotation.queries import held_assignment
+from annotation.models.campaigns import Purpose
+from annotation.queries import handed, held_assignment
+from annotation.standings import is_stopped, training_of
+
+# A check is one for everybody, so it needs no slot: the row is made when it is handed out. Hidden
+# ones come in an order of each person's own.
+CHECK = """
+INSERT INTO annotation_assignment
+    (campaign_id, item_id, state, annotator_id, attempt, lease_until, claimed_at, purpose,
+     shown_order)
+SELECT item.campaign_id, item.id, 'leased', %(user)s, 1,
+       now() + make_interval(mins => %(minutes)s), now(), item.purpose,
+       COALESCE((SELECT array_agg(shown.completion_id ORDER BY random())
+                 FROM annotation_itemcompletion shown WHERE shown.item_id = item.id), '{}')
+FROM annotation_item item
+WHERE item.campaign_id = %(campaign)s AND item.purpose = %(purpose)s
+  AND NOT EXISTS (
+      SELECT FROM annotation_assignment done
+      WHERE done.item_id = item.id AND done.annotator_id = %(user)s AND done.state <> 'withdrawn')
+  AND NOT EXISTS (
+      SELECT FROM annotation_skip skip
+      WHERE skip.item_id = item.id AND skip.annotator_id = %(user)s)
+ORDER BY CASE item.purpose WHEN 'training' THEN '' ELSE md5(item.id || ':' || %(user)s) END, item.id
+LIMIT 1
+RETURNING id
+"""
 
 CLAIM = """
 WITH next AS (
@@ -60,7 +85,7 @@ SELECT first.campaign_id, first.item_id, 'leased', first.annotator_id, first.id,
              ORDER BY place DESC)
 FROM annotation_assignment first
 WHERE first.campaign_id = %(campaign)s AND first.annotator_id = %(user)s
-  AND first.state = 'submitted' AND first.repeat_of_id IS NULL
+  AND first.state = 'submitted' AND first.repeat_of_id IS NULL AND first.purpose = 'work'
   AND first.submitted_at < now() - interval '10 minutes'
   AND NOT EXISTS (SELECT FROM annotation_assignment again WHERE again.repeat_of_id = first.id)
 ORDER BY first.submitted_at
@@ -70,7 +95,7 @@ RETURNING id
 
 
 def assign(*, campaign: Campaign, annotator: Any) -> Assignment | None:
-    """The item that `annotator` is to work on: the one already held, else the next free one.
+    """The item that `annotator` is to work on: the one already held, else the next one.
 
     None when there is nothing (more) for this person here. The caller has checked that the person
     may work in this campaign (annotation.access.campaigns_to_work_in).
@@ -78,20 +103,41 @@ def assign(*, campaign: Campaign, annotator: Any) -> Assignment | None:
     held = held_assignment(annotator, campaign)
     if held is not None or not _may_take_more(campaign, annotator):
         return held
-    if _repeat_is_due(campaign, annotator) and _run(REPEAT, campaign, annotator):
-        return held_assignment(annotator, campaign)
-    if not _run(CLAIM, campaign, annotator):
-        release_expired(campaign=campaign)  # only where the queue looks empty: it is a write
-        _run(CLAIM, campaign, annotator)
+    _hand_out(campaign, annotator)  # or another window of the same person did, at this moment
     return held_assignment(annotator, campaign)
 
 
-def _run(statement: str, campaign: Campaign, annotator: Any) -> bool:
+def _hand_out(campaign: Campaign, annotator: Any) -> bool:
+    """Whether something was handed out: training first, then the real work with its repeats and hidden checks between."""
+    entry = training_of(annotator, campaign)
+    if entry.open:
+        return _run(CHECK, campaign, annotator, Purpose.TRAINING)
+    if not entry.admitted:
+        return False
+    if campaign.gold_share or campaign.repeat_share or campaign.cap is not None:
+        done = handed(annotator, campaign)
+        if campaign.cap is not None and done.work >= campaign.cap:
+            return False
+        if check_is_due(campaign.pk, annotator.pk, done.all, campaign.gold_share) and _run(
+            CHECK, campaign, annotator, Purpose.GOLD
+        ):
+            return True
+        due = int(done.work * campaign.repeat_share)
+        if done.repeats < due and _run(REPEAT, campaign, annotator):
+            return True
+    if _run(CLAIM, campaign, annotator):
+        return True
+    release_expired(campaign=campaign)  # only where the queue looks empty: it is a write
+    return _run(CLAIM, campaign, annotator)
+
+
+def _run(statement: str, campaign: Campaign, annotator: Any, purpose: str = Purpose.WORK) -> bool:
     """Whether the statement handed something out; False too when a second tab was faster."""
     values = {
         "campaign": campaign.pk,
         "user": annotator.pk,
         "minutes": campaign.minutes,
+        "purpose": purpose,
         "commit": "on" if connection.in_atomic_block else "off",
     }
     try:
@@ -105,24 +151,4 @@ def _run(statement: str, campaign: Campaign, annotator: Any) -> bool:
 def _may_take_more(campaign: Campaign, annotator: Any) -> bool:
     if campaign.deadline is not None and campaign.deadline < timezone.now():
         return False
-    if campaign.cap is None:
-        return True
-    return _submitted(campaign, annotator, repeats=False) < campaign.cap
-
-
-def _repeat_is_due(campaign: Campaign, annotator: Any) -> bool:
-    """Whether fewer repeats were given than the campaign's share asks for."""
-    if not campaign.repeat_share:
-        return False
-    first = _submitted(campaign, annotator, repeats=False)
-    again = _submitted(campaign, annotator, repeats=True)
-    return again < int(first * campaign.repeat_share)
-
-
-def _submitted(campaign: Campaign, annotator: Any, *, repeats: bool) -> int:
-    return Assignment.objects.filter(
-        campaign=campaign,
-        annotator=annotator,
-        state=AssignmentState.SUBMITTED,
-        repeat_of__isnull=not repeats,
-    ).count()
+    return not is_stopped(annotator, campaign)

@@ -1,10 +1,11 @@
-"""Pause, resume, close and reopen a campaign; change its guidelines. All work is kept."""
+"""Open, pause, resume and close a campaign; change its guidelines. All work is kept."""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotation.actions.give_back import give_back
@@ -13,6 +14,7 @@ from annotation.models.campaigns import State
 from webapp.audit.actions.record import record
 
 MAY_BECOME: dict[str, set[str]] = {
+    State.LAYING_OUT: {State.CLOSED},
     State.DRAFT: {State.OPEN, State.CLOSED},
     State.OPEN: {State.PAUSED, State.CLOSED},
     State.PAUSED: {State.OPEN, State.CLOSED},
@@ -33,8 +35,12 @@ def change_state(*, campaign: Campaign, by: Any, state: str) -> Campaign:
             _("The campaign is %(now)s and cannot become %(then)s.")
             % {"now": locked.get_state_display(), "then": State(state).label}
         )
+    if state == State.OPEN and not locked.items.exists():
+        raise ValidationError(_("The campaign has no items. Make a new one with a wider filter."))
     before, locked.state = locked.state, state
-    locked.save(update_fields=["state"])
+    if state == State.OPEN and locked.opened_at is None:
+        locked.opened_at = timezone.now()
+    locked.save(update_fields=["state", "opened_at"])
     if state == State.CLOSED:
         give_back(Assignment.objects.filter(campaign=locked))
     record(

@@ -12,7 +12,11 @@ from django.utils.translation import ngettext
 
 from annotation.models import Campaign, CampaignWorker, Guidelines, Item, Prompt
 from annotation.models.campaigns import Kind, State
+from annotation.prompt_filter import PromptFilter
 from webapp.audit.actions.record import record
+from webapp.jobs import enqueue
+
+LARGE = 20_000  # prompts; laying out more takes longer than a page should
 
 # Which answers an item shows is drawn once, by a seed that the campaign's id gives: the same
 # campaign always lays out the same items, and no generator is favoured by age or name.
@@ -53,6 +57,9 @@ class Plan:
     workers: tuple[Any, ...] = ()  # users; none: everybody who may work in the workspace
     cap: int | None = None
     repeat_share: float = 0.0
+    gold_share: float = 0.0
+    training_pass: float = 0.0
+    pause_below: float | None = None
     minutes: int = 60
     deadline: Any = None
     content_warning: str = ""
@@ -64,12 +71,45 @@ def open_campaign(
 ) -> Campaign:
     """Create the campaign, its items and slots, and open it.
 
-    `prompts` is what the filter of the page found; retired prompts are left out, and so are those
-    with fewer answers than an item shows; `most` bounds how many are taken, oldest first.
+    `prompts` is what a filter found; retired prompts are left out, and so are those with fewer
+    answers than an item shows; `most` bounds how many are taken, oldest first.
 
     Raises:
         ValidationError: the name is taken, or no prompt is left to work on.
     """
+    campaign = _create(workspace, by, plan, State.OPEN)
+    items = lay_out(campaign, prompts, most)
+    _opened(campaign, by, items)
+    return campaign
+
+
+@transaction.atomic
+def prepare_campaign(
+    *, workspace: Any, by: Any, plan: Plan, wanted: PromptFilter, most: int | None, opens: bool
+) -> Campaign:
+    """The same from a filter: a draft, opened at once with `opens`. Many items are a job's work.
+
+    Raises:
+        ValidationError: the name is taken, or no prompt is left to work on.
+    """
+    prompts = wanted.apply(Prompt.objects.filter(workspace=workspace))
+    large = prompts.order_by()[: most or LARGE + 1][: LARGE + 1].count() > LARGE
+    state = State.LAYING_OUT if large else State.OPEN if opens else State.DRAFT
+    campaign = _create(workspace, by, plan, state)
+    if large:
+        arguments = {"campaign": campaign.pk, "filter": wanted.as_json()}
+        enqueue(
+            kind="campaign layout",
+            owner=by,
+            workspace=workspace,
+            arguments={**arguments, "most": most, "opens": opens},
+        )
+        return campaign
+    _opened(campaign, by, lay_out(campaign, prompts, most))
+    return campaign
+
+
+def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
     if Campaign.objects.filter(workspace=workspace, name=plan.name).exists():
         raise ValidationError(
             {"name": _("There is already a campaign named “%s”. Choose another name.") % plan.name}
@@ -85,32 +125,59 @@ def open_campaign(
         everyone=not plan.workers,
         cap=plan.cap,
         repeat_share=plan.repeat_share,
+        gold_share=plan.gold_share,
+        training_pass=plan.training_pass,
+        pause_below=plan.pause_below,
         minutes=plan.minutes,
         deadline=plan.deadline,
         content_warning=plan.content_warning,
-        state=State.OPEN,
-        opened_at=timezone.now(),
+        state=state,
+        opened_at=timezone.now() if state == State.OPEN else None,
     )
     Guidelines.objects.create(campaign=campaign, version=1, text=plan.guidelines, created_by=by)
     CampaignWorker.objects.bulk_create(
         CampaignWorker(campaign=campaign, user=user) for user in plan.workers
     )
-    usable = prompts.filter(workspace=workspace, retired_at__isnull=True)
-    items = _lay_out(campaign, usable, most)
+    return campaign
+
+
+def _opened(campaign: Campaign, by: Any, items: int) -> None:
+    """
+    Raises:
+        ValidationError: nothing was laid out.
+    """
     if not items:
         raise ValidationError(_nothing_to_do(campaign))
     record(
         actor=by,
-        action="campaign.open",
+        action="campaign.open" if campaign.state == State.OPEN else "campaign.prepare",
         target=campaign,
-        workspace=workspace,
-        changes={"items": [0, items], "overlap": [0, plan.overlap]},
+        workspace=campaign.workspace,
+        changes={"items": [0, items], "overlap": [0, campaign.overlap]},
     )
-    return campaign
 
 
-def _lay_out(campaign: Campaign, prompts: QuerySet[Prompt], most: int | None) -> int:
+@transaction.atomic
+def finish_layout(
+    *, campaign: Campaign, by: Any, wanted: PromptFilter, most: int | None, opens: bool
+) -> int:
+    """What the job does for a large campaign, all or nothing; how many items there are.
+
+    Raises:
+        ValidationError: no prompt is left to work on. The campaign stays as an empty draft.
+    """
+    prompts = wanted.apply(Prompt.objects.filter(workspace=campaign.workspace))
+    items = lay_out(campaign, prompts, most)
+    campaign.state = State.OPEN if opens and items else State.DRAFT
+    campaign.opened_at = timezone.now() if campaign.state == State.OPEN else None
+    campaign.save(update_fields=["state", "opened_at"])
+    _opened(campaign, by, items)
+    return items
+
+
+def lay_out(campaign: Campaign, prompts: QuerySet[Prompt], most: int | None) -> int:
     """Write items, their answers and slots; how many items there are."""
+    prompts = prompts.filter(workspace=campaign.workspace, retired_at__isnull=True)
     if campaign.answers:
         shown = Q(completions__has_text=True, completions__retired_at__isnull=True)
         if campaign.generators:

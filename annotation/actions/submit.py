@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotation.actions.save_draft import keep_as_draft
+from annotation.actions.set_standing import pause_where_checks_fail
 from annotation.domain import answers
 from annotation.models import (
     Assignment,
@@ -26,7 +27,7 @@ from annotation.models import (
     RankingEntry,
 )
 from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import Kind, State
+from annotation.models.campaigns import Kind, Purpose, State
 from webapp.audit.actions.record import record
 
 Judged = Demonstration | Comparison | Ranking
@@ -133,6 +134,7 @@ def _store(
         idempotency_key=submission.key,
         comment=submission.comment,
         seconds=submission.seconds,
+        is_check=assignment.purpose != Purpose.WORK,
         supersedes=_undone(model, assignment),
         **_columns(assignment, submission.answer),
     )
@@ -145,6 +147,8 @@ def _store(
         target=judged,
         workspace=assignment.campaign.workspace,
     )
+    if assignment.purpose == Purpose.GOLD:
+        pause_where_checks_fail(campaign=assignment.campaign, user=annotator)
     return judged
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from annotation.actions.give_back import give_back
 from annotation.models import Assignment, Campaign
 from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import State
+from annotation.models.campaigns import Purpose, State
 from webapp.audit.actions.record import record
 
 
@@ -27,7 +27,13 @@ def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
         raise ValidationError(_("This campaign is closed: its work can be read, not changed."))
     with transaction.atomic():
         mine = Assignment.objects.select_for_update().filter(campaign=campaign, annotator=annotator)
-        last = mine.filter(state=AssignmentState.SUBMITTED).order_by("-submitted_at").first()
+        # The training has shown its right answer: there is nothing left to correct.
+        last = (
+            mine.filter(state=AssignmentState.SUBMITTED)
+            .exclude(purpose=Purpose.TRAINING)
+            .order_by("-submitted_at")
+            .first()
+        )
         if last is None:
             raise ValidationError(_("You have submitted nothing here yet."))
         give_back(mine.filter(state=AssignmentState.LEASED))

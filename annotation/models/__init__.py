@@ -25,6 +25,7 @@ from annotation.models.judgements import (
     Source,
 )
 from annotation.models.prompts import Completion, Prompt, Split
+from annotation.models.standings import Standing
 
 __all__ = [
     "Assignment",
@@ -60,5 +61,6 @@ __all__ = [
     "Skip",
     "Source",
     "Split",
+    "Standing",
     "UseCase",
 ]

@@ -10,7 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from annotation.models.campaigns import Campaign, Item
+from annotation.models.campaigns import Campaign, Item, Purpose
 
 
 class AssignmentState(models.TextChoices):
@@ -35,6 +35,9 @@ class Assignment(models.Model):
     repeat_of = models.ForeignKey(
         "self", on_delete=models.CASCADE, null=True, related_name="repeats"
     )  # the same person is asked again, sides swapped: a measure of self-consistency
+    purpose = models.CharField(
+        max_length=8, choices=Purpose.choices, default=Purpose.WORK, db_default=Purpose.WORK
+    )  # of the item when it was handed out
     attempt = models.PositiveIntegerField(default=0)  # fencing token: grows with every claim
     lease_until = models.DateTimeField(null=True)
     shown_order = ArrayField(models.BigIntegerField(), default=list)  # completion ids, left first

@@ -18,10 +18,19 @@ class Kind(models.TextChoices):
 
 
 class State(models.TextChoices):
-    DRAFT = "draft", _("Draft")  # being prepared; open_campaign leaves it
+    LAYING_OUT = "laying_out", _("Being laid out")  # a job writes its items; it becomes a draft
+    DRAFT = "draft", _("Draft")  # being prepared, hands out nothing; change_state opens it
     OPEN = "open", _("Open")  # hands out work; pause_campaign and close_campaign leave it
     PAUSED = "paused", _("Paused")  # hands out nothing, takes what was begun; resumes or closes
     CLOSED = "closed", _("Closed")  # takes nothing more; all work is kept; can be opened again
+
+
+class Purpose(models.TextChoices):
+    """What an item is asked for. Only the answers to real questions count (queries.current)."""
+
+    WORK = "work", _("Real question")
+    GOLD = "gold", _("Hidden check")  # mixed in unseen; its right answer is known
+    TRAINING = "training", _("Training")  # before the real work, with feedback
 
 
 class Campaign(models.Model):
@@ -37,6 +46,9 @@ class Campaign(models.Model):
     everyone = models.BooleanField(default=True)  # False: only the people listed in `workers`
     cap = models.PositiveIntegerField(null=True, blank=True)  # items per person; empty: no limit
     repeat_share = models.FloatField(default=0.0)  # own items asked again with the sides swapped
+    gold_share = models.FloatField(default=0.0)  # of what a person is handed: hidden checks
+    training_pass = models.FloatField(default=0.0)  # share of training right to be let in; 0: any
+    pause_below = models.FloatField(null=True, blank=True)  # gold accuracy that pauses a person
     minutes = models.PositiveSmallIntegerField(default=60)  # how long an item stays reserved
     deadline = models.DateTimeField(null=True, blank=True)
     content_warning = models.CharField(max_length=300, blank=True)
@@ -64,6 +76,10 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=Q(repeat_share__gte=0) & Q(repeat_share__lte=0.5),
                 name="at_most_half_the_work_is_repeats",
+            ),
+            models.CheckConstraint(
+                condition=Q(gold_share__gte=0) & Q(gold_share__lte=0.5),
+                name="at_most_half_the_work_is_checks",
             ),
         ]
 
@@ -121,11 +137,28 @@ class Item(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="items")
     pair_probability = models.FloatField(null=True)  # see Comparison.pair_probability
-    expected = models.JSONField(null=True, blank=True)  # the right answer of a gold item
+    purpose = models.CharField(
+        max_length=8, choices=Purpose.choices, default=Purpose.WORK, db_default=Purpose.WORK
+    )
+    expected = models.JSONField(null=True, blank=True)  # annotation.domain.gold says its form
+    explanation = models.TextField(blank=True, db_default="")  # why; shown in the training
     completions = models.ManyToManyField(Completion, through="ItemCompletion", related_name="items")
 
     class Meta:
-        indexes = [models.Index(fields=["campaign", "id"], name="item_by_campaign")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(purpose=Purpose.WORK) | Q(expected__isnull=False),
+                name="a_check_has_a_right_answer",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["campaign", "id"], name="item_by_campaign"),
+            models.Index(
+                fields=["campaign", "purpose"],
+                condition=~Q(purpose=Purpose.WORK),
+                name="item_checks",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"item {self.pk}"

@@ -1,7 +1,8 @@
 """What people (and judges) said: rows that are added and never changed.
 
 A correction is a new row that `supersedes` the old one; a withdrawal sets `withdrawn_at`. What
-counts is neither superseded nor withdrawn: annotation.queries.current() says so in one place.
+counts is neither superseded, withdrawn nor excluded, and no answer to a check question:
+annotation.queries.current() says so in one place.
 """
 
 import uuid
@@ -58,6 +59,8 @@ class Judgement(models.Model):
         db_index=False,  # see by_import
         related_name="%(class)ss",
     )
+    excluded_at = models.DateTimeField(null=True, blank=True)  # its author's votes do not count
+    is_check = models.BooleanField(default=False, db_default=False)  # measures the person only
 
     class Meta:
         abstract = True

@@ -7,14 +7,15 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from annotation.access import MANAGES, READS, WORKS, campaigns_to_work_in
 from annotation.actions.change_campaign import MAY_BECOME, change_guidelines, change_state
-from annotation.actions.open_campaign import open_campaign
+from annotation.actions.open_campaign import prepare_campaign
 from annotation.forms import CampaignForm, GuidelinesForm
 from annotation.models import Campaign
 from annotation.models.campaigns import State
-from annotation.quality import campaign_quality
+from annotation.prompt_filter import PromptFilter
 from annotation.queries import (
     campaigns_with_progress,
     own_progress,
@@ -25,6 +26,16 @@ from annotation.queries import (
 from webapp.rendering import render_markdown
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
+
+OPENING: dict[str, Any] = {
+    State.CLOSED: _lazy("Open again"),
+    State.DRAFT: _lazy("Open the campaign"),
+}
+CREATED: dict[str, Any] = {
+    State.OPEN: _lazy("The campaign is open."),
+    State.DRAFT: _lazy("The campaign is prepared. Look at it, choose checks, then open it."),
+    State.LAYING_OUT: _lazy("The campaign is large: a job lays it out now."),
+}
 
 
 @workspace_page()
@@ -50,26 +61,31 @@ def campaign_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 
 @workspace_page(*MANAGES, methods=("GET", "POST"))
 def campaign_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    form = CampaignForm(request.POST or None, workspace=workspace)
+    """`?` takes the parameters of the prompt browser: a campaign over exactly what it showed."""
+    try:
+        chosen = PromptFilter.from_params(request.GET)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+        return redirect("annotation:campaign_new", workspace.slug)
+    form = CampaignForm(request.POST or None, workspace=workspace, filter=chosen)
     if request.method == "POST" and form.is_valid():
         try:
-            campaign = open_campaign(
+            campaign = prepare_campaign(
                 workspace=workspace,
                 by=request.user,
                 plan=form.plan(),
-                prompts=form.prompts(),
+                wanted=form.wanted(),
                 most=form.cleaned_data["most"],
+                opens=request.POST.get("then") != "prepare",
             )
         except ValidationError as refused:
             form.add_error(None, refused)
         else:
-            messages.success(request, _("The campaign is open."))
+            messages.success(request, CREATED[campaign.state])
             return redirect("annotation:campaign", workspace.slug, campaign.pk)
+    context = {"form": form, "chosen": chosen.in_words() if chosen else ""}
     return render(
-        request,
-        "annotation/campaign_form.html",
-        {"form": form},
-        status=422 if form.errors else 200,
+        request, "annotation/campaign_form.html", context, status=422 if form.errors else 200
     )
 
 
@@ -95,7 +111,7 @@ def _overview(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "steps": [
             (state, label)
             for state, label in (
-                (State.OPEN, _("Open again") if campaign.state == State.CLOSED else _("Resume")),
+                (State.OPEN, OPENING.get(campaign.state, _("Resume"))),
                 (State.PAUSED, _("Pause")),
                 (State.CLOSED, _("Close")),
             )
@@ -136,13 +152,6 @@ def campaign_guidelines(request: HttpRequest, workspace: Workspace, pk: int) -> 
     return render(
         request, "annotation/guidelines.html", context, status=422 if form.errors else 200
     )
-
-
-@workspace_page(*READS)
-def campaign_quality_page(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
-    campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
-    context = {"campaign": campaign, "quality": campaign_quality(campaign)}
-    return render(request, "annotation/quality.html", context)
 
 
 @workspace_page(*WORKS)

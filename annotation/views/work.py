@@ -4,7 +4,6 @@ Answers are shown by letter. Nothing in the page, its headers or its order tells
 """
 
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -22,21 +21,17 @@ from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
 from annotation.actions.undo import undo
 from annotation.domain.answers import Unanswered
-from annotation.models import Assignment, Campaign, Completion, Draft
-from annotation.models.campaigns import State
-from annotation.models.judgements import Strength
+from annotation.domain.gold import in_words
+from annotation.models import Assignment, Campaign, Draft
+from annotation.models.assignments import AssignmentState
+from annotation.models.campaigns import Purpose, State
 from annotation.queries import done_today, held_assignment, progress
-from annotation.work_form import LETTERS, read_submission, typed_fields
-from webapp.rendering import Rendered, render_markdown
-from webapp.workspaces.access import workspace_page
+from annotation.standings import checks_of, is_stopped, training_of
+from annotation.views.shown_item import guidelines_of, item_context
+from annotation.work_form import read_submission, typed_fields
+from webapp.rendering import render_markdown
+from webapp.workspaces.access import person_of, workspace_page
 from webapp.workspaces.models import Workspace
-
-
-@dataclass(frozen=True)
-class ShownAnswer:
-    letter: str
-    rendered: Rendered
-    tier: str  # the tier that a draft or a refused form gave it
 
 
 def _campaign(request: HttpRequest, workspace: Workspace, pk: int) -> Any:
@@ -87,11 +82,49 @@ def work_submit(
         return _again(request, campaign, assignment, form, refused.messages)
     except (AssignmentLost, KeyReused) as lost:
         messages.warning(request, str(lost))
+        if campaign.state == State.OPEN:
+            assign(campaign=campaign, annotator=request.user)
+        return _go(request, reverse("annotation:work", args=[workspace.slug, pk]))
+    if assignment.purpose == Purpose.TRAINING:
+        here = [workspace.slug, pk, assignment_pk]
+        return _go(request, reverse("annotation:work_feedback", args=here))
     if campaign.state == State.OPEN:
         assign(campaign=campaign, annotator=request.user)
+    return _go(request, reverse("annotation:work", args=[workspace.slug, pk]))
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    """Onwards; the page's script asks for the address, so that the next page is made once."""
     if request.headers.get("Accept") == "application/json":
-        return JsonResponse({"next": reverse("annotation:work", args=[workspace.slug, pk])})
-    return redirect("annotation:work", workspace.slug, pk)
+        return JsonResponse({"next": url})
+    return redirect(url)
+
+
+@workspace_page(*WORKS)
+def work_feedback(
+    request: HttpRequest, workspace: Workspace, pk: int, assignment_pk: int
+) -> HttpResponse:
+    """After an answer in the training: what was right, and why. Only of one's own answers."""
+    campaign = _campaign(request, workspace, pk)
+    assignment = get_object_or_404(
+        Assignment.objects.select_related("item__prompt"),
+        campaign=campaign,
+        pk=assignment_pk,
+        annotator=request.user,
+        purpose=Purpose.TRAINING,
+        state=AssignmentState.SUBMITTED,
+        item__expected__isnull=False,
+    )
+    item: Any = assignment.item
+    checks = checks_of(campaign, people=[person_of(request).pk]).get(person_of(request).pk, [])
+    context = item_context(campaign, assignment, {})
+    context |= {
+        "right": next((check.right for check in checks if check.item == item.pk), None),
+        "expected": in_words(item.expected, assignment.shown_order),
+        "explanation": render_markdown(item.explanation) if item.explanation else None,
+        "training": training_of(request.user, campaign),
+    }
+    return render(request, "annotation/feedback.html", context)
 
 
 @workspace_page(*WORKS, methods=("POST",))
@@ -168,13 +201,10 @@ def _start(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "campaign": campaign,
         "progress": progress(campaign),
         "today": done_today(request.user, campaign),
-        "guidelines_text": _guidelines(campaign),
+        "guidelines_text": guidelines_of(campaign),
+        "training": training_of(request.user, campaign),
+        "stopped": is_stopped(request.user, campaign),
     }
-
-
-def _guidelines(campaign: Campaign) -> Rendered | None:
-    newest = campaign.guidelines.first()
-    return render_markdown(newest.text) if newest is not None and newest.text else None
 
 
 def _item(
@@ -187,38 +217,17 @@ def _item(
     person: Any = request.user
     draft = Draft.objects.filter(item_id=assignment.item_id, annotator=person).first()
     kept: dict[str, Any] = form if form is not None else (draft.content if draft else {})
-    answers = Completion.objects.in_bulk(assignment.shown_order)
-    shown = [
-        ShownAnswer(
-            letter,
-            render_markdown(answers[pk].text),
-            tier=str(kept.get(f"tier-{letter}", "")),
-        )
-        for letter, pk in zip(LETTERS, assignment.shown_order, strict=False)
-    ]
     base = [campaign.workspace.slug, campaign.pk, assignment.pk]
-    turns = [
-        {"role": turn["role"], "rendered": render_markdown(str(turn["content"]))}
-        for turn in assignment.item.prompt.messages
-    ]
     return {
-        "campaign": campaign,
-        "assignment": assignment,
-        "turns": turns,
-        "answers": shown,
-        "tiers": [str(number) for number in range(1, len(shown) + 1)],
-        "strengths": Strength.choices,
-        "kept": kept,
+        **item_context(campaign, assignment, kept),
         "draft_version": draft.version if draft else 0,
         "restored": form is None and bool(kept),
         "errors": errors or [],
         "key": (form or {}).get("key") or uuid.uuid4(),
         "today": done_today(request.user, campaign),
-        "guidelines_text": _guidelines(campaign),
         "submit_url": reverse("annotation:work_submit", args=base),
         "skip_url": reverse("annotation:work_skip", args=base),
         "draft_url": reverse("annotation:work_draft", args=base),
-        "kind_template": f"annotation/_{campaign.kind}.html",
     }
 
 

@@ -243,6 +243,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "campaign": campaign.pk,
         "assignment": assignment.pk,
         "imported": imported.pk,
+        "item": assignment.item_id,
         "job": job.pk,
         "session": session.pk if session else ABSENT,
         "name": "end-sessions",

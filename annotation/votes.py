@@ -1,0 +1,91 @@
+"""Votes of a campaign as the figures of quality want them, in one query."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models.functions import Length
+
+from annotation.domain.annotator_quality import TURNED
+from annotation.domain.battles import Outcome
+from annotation.models import Campaign, Comparison
+from annotation.queries import given
+
+LETTERS_A_WORD = 6  # with the space, in English text
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One comparison. `turned`, `pair` and `score` do not depend on the sides shown."""
+
+    person: int
+    item: int
+    outcome: Outcome  # as shown
+    turned: Outcome  # with the older answer on the left
+    left_length: int
+    right_length: int
+    seconds: float | None
+    first: int | None  # the assignment that this one repeats
+    assignment: int
+    words: int  # of both answers together
+    pair: tuple[str, str]  # who wrote them, in alphabetical order
+    score: float  # 1, 0.5 or 0 for the first of the pair
+    counts: bool  # not excluded
+
+
+def votes_of(campaign: Campaign) -> list[Vote]:
+    """Every vote on a real question, those that are excluded at present too."""
+    rows = (
+        given(Comparison.objects.filter(assignment__campaign=campaign, is_check=False))
+        .values_list(
+            "annotator_id",
+            "assignment__item_id",
+            "choice",
+            "left_id",
+            "right_id",
+            Length("left__text"),
+            Length("right__text"),
+            "seconds",
+            "assignment__repeat_of_id",
+            "assignment_id",
+            "left__generator",
+            "right__generator",
+            "excluded_at",
+        )
+        .order_by("pk")
+    )
+    return [_vote(*row) for row in rows]
+
+
+def _vote(
+    person: int,
+    item: int,
+    choice: str,
+    left: int,
+    right: int,
+    left_length: int,
+    right_length: int,
+    seconds: float | None,
+    first: int | None,
+    assignment: int,
+    left_writer: str,
+    right_writer: str,
+    excluded_at: Any,
+) -> Vote:
+    outcome = Outcome(choice)
+    for_left = {Outcome.LEFT: 1.0, Outcome.RIGHT: 0.0}.get(outcome, 0.5)
+    in_order = left_writer <= right_writer
+    return Vote(
+        person=person,
+        item=item,
+        outcome=outcome,
+        turned=outcome if left < right else TURNED[outcome],
+        left_length=left_length,
+        right_length=right_length,
+        seconds=seconds,
+        first=first,
+        assignment=assignment,
+        words=round((left_length + right_length) / LETTERS_A_WORD),
+        pair=(left_writer, right_writer) if in_order else (right_writer, left_writer),
+        score=for_left if in_order else 1.0 - for_left,
+        counts=excluded_at is None,
+    )
