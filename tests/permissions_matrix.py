@@ -13,6 +13,8 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.functions import Now
 
+from annotation.judgement_filter import JudgementFilter
+from annotation.prompt_filter import PromptFilter
 from tests.access.world import IDENTITIES, World
 
 #  route, method, then: anonymous annotator viewer manager stranger admin read write expired
@@ -241,6 +243,21 @@ api_jobs                             GET    401 403 200 200 404 200 200 200 401
 api_job                              GET    401 403 200 200 404 200 200 200 401
 api_job_cancel                       POST   401 403 403 200 404 200 403 200 401
 api_job_retry                        POST   401 403 403 200 404 200 403 200 401
+training:snapshots                   GET    302 403 200 200 404 200 302 302 302
+training:snapshot_new                GET    302 403 403 200 404 200 302 302 302
+training:snapshot_new                POST   302 403 403 302 404 302 302 302 302
+training:snapshot                    GET    302 403 200 200 404 200 302 302 302
+training:snapshot_judgements         GET    302 403 200 200 404 200 302 302 302
+training:snapshot_download           GET    302 403 200 200 404 200 302 302 302
+training:snapshot_export             POST   302 403 403 302 404 302 302 302 302
+training:snapshot_delete             GET    302 403 403 200 404 200 302 302 302
+training:snapshot_delete             POST   302 403 403 302 404 302 302 302 302
+api_snapshots                        GET    401 403 200 200 404 200 200 200 401
+api_snapshots                        POST   401 403 403 201 404 201 403 201 401
+api_snapshot                         DELETE 401 403 403 204 404 204 403 204 401
+api_snapshot                         GET    401 403 200 200 404 200 200 200 401
+api_snapshot_download                GET    401 403 200 200 404 200 200 200 401
+api_snapshot_exports                 POST   401 403 403 200 404 200 403 200 401
 api_nothing_here                     DELETE 404 404 404 404 404 404 404 404 404
 api_nothing_here                     GET    404 404 404 404 404 404 404 404 404
 api_nothing_here                     PATCH  404 404 404 404 404 404 404 404 404
@@ -411,6 +428,7 @@ SETUPS: dict[tuple[str, str], Setup] = {
         {"key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d11", "attempt": 1, "choice": "left"}
     ),
     ("api_skip", "POST"): Setup({"reason": "unclear"}),
+<<<<<<< HEAD
     ("training:endpoint_new", "POST"): Setup(
         {"name": "Recorded", "model": "base", "in_arena": "on"}
     ),
@@ -439,6 +457,22 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:trial_demonstrate", "POST"): Setup(
         {"text": "Good.", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d12"}
     ),
+=======
+    ("training:snapshot_new", "POST"): Setup(
+        {
+            "name": "Another",
+            "type": "preference",
+            "ties": "keep",
+            "margins": "none",
+            "shape": "chat",
+            "validation": "5",
+        },
+        allows=frozenset(JudgementFilter.PARAMETERS) | set(PromptFilter.PARAMETERS.values()),
+    ),
+    ("training:snapshot_export", "POST"): Setup({"format": "parquet"}, allows=frozenset({"split"})),
+    ("api_snapshots", "POST"): Setup({"name": "Another", "kind": "preference"}),
+    ("api_snapshot_exports", "POST"): Setup({"format": "parquet"}),
+>>>>>>> 1121749 (snapshots: Freeze a filter of judgements into one file by a job, with card, ids, downloads, REST and a command)
     ("workspace_job_retry", "POST"): Setup(before=failed),
     ("workspace_job_download", "GET"): Setup(before=with_a_file),
     ("site_job_retry", "POST"): Setup(before=failed),

@@ -12,3 +12,4 @@ class TrainingConfig(AppConfig):
         navigation.register(30, _("Playground"), "training:playground", MANAGES, icon="play")
         navigation.register(32, _("Sampled answers"), "training:samplings", READS, icon="text")
         navigation.register(34, _("Models to ask"), "training:endpoints", READS, icon="server")
+        navigation.register(40, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")

@@ -1,8 +1,12 @@
 """Reads that more than one act or page needs."""
 
-from django.db.models import QuerySet
+from typing import Any
 
-from training.models import DatasetSnapshot, SnapshotState
+from django.db.models import PROTECT, QuerySet
+
+from annotation.judgement_filter import KINDS
+from annotation.models import Prompt
+from training.models import DatasetSnapshot, SnapshotJudgements, SnapshotState
 from webapp.workspaces.models import Workspace
 
 
@@ -26,3 +30,34 @@ def snapshots_with(kind: str, judgement_id: int) -> QuerySet[DatasetSnapshot]:
         judgements__last__gte=judgement_id,
         judgements__ids__contains=[judgement_id],
     ).order_by("-pk")
+
+
+def learned_from(snapshot: DatasetSnapshot) -> list[str]:
+    """What keeps a snapshot from being deleted, counted: "2 training runs"."""
+    found = []
+    for relation in DatasetSnapshot._meta.related_objects:
+        if relation.on_delete is PROTECT:
+            model = relation.related_model
+            number = model._base_manager.filter(**{relation.field.name: snapshot}).count()
+            meta = model._meta
+            if number:
+                name = meta.verbose_name if number == 1 else meta.verbose_name_plural
+                found.append(f"{number} {name}")
+    return found
+
+
+def judgements_in(snapshot: DatasetSnapshot, kind: str, start: int, most: int) -> list[Any]:
+    """The judgements (or prompts) of a kind in a snapshot, by id, from the place `start` on.
+
+    Those that were deleted since are left out.
+    """
+    wanted: list[int] = []
+    for run in SnapshotJudgements.objects.filter(snapshot=snapshot, kind=kind).order_by("first"):
+        wanted += run.ids[start : start + most - len(wanted)]
+        start = max(0, start - len(run.ids))
+        if len(wanted) >= most:
+            break
+    if kind == "prompt":
+        return list(Prompt.objects.filter(pk__in=wanted).order_by("pk"))
+    rows = KINDS[kind]._default_manager.filter(pk__in=wanted)
+    return list(rows.select_related("prompt", "annotator").order_by("pk"))

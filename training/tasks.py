@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from training.actions.export_snapshot import write_export
 from training.actions.sample import store_answers
+from training.actions.write_snapshot import write_snapshot
 from training.generate.serve import counts, generate, serve
-from training.models import Batch, Generation
+from training.models import Batch, DatasetSnapshot, Generation, SnapshotExport
+from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job, Queue
 from webapp.jobs.supervise import Tail
@@ -120,3 +124,53 @@ def _sample(work: Work) -> dict[str, Any]:
 def sample_with_models(work: Work) -> dict[str, Any]:
     """The same, where weights have to be loaded."""
     return _sample(work)
+
+
+def _page_of_snapshot(job: Job) -> str | None:
+    snapshot = job.arguments.get("snapshot_id")
+    if snapshot is None:
+        found = SnapshotExport.objects.filter(pk=job.arguments.get("export_id"))
+        snapshot = found.values_list("snapshot_id", flat=True).first()
+    if snapshot is None or job.workspace is None:
+        return None
+    return reverse("training:snapshot", args=[job.workspace.slug, snapshot])
+
+
+@job_kind("snapshot", label=gettext_lazy("Snapshot"), max_attempts=3, page=_page_of_snapshot)
+def freeze(work: Work) -> dict[str, Any]:
+    """Write a snapshot's file, card and ids; it is ready with all of them or with none."""
+    found = DatasetSnapshot.objects.select_related("workspace")
+    snapshot = found.filter(pk=work.arguments["snapshot_id"]).first()
+    if snapshot is None:
+        raise JobFailed(_("The snapshot was deleted."))
+    if not snapshot.ready:
+        attempt = f"attempt-{work.job.pk}-{work.attempt}"
+        path = safe_join("snapshots", str(snapshot.pk), attempt, "data.jsonl.zst")
+        try:
+            with work.fenced():
+                write_snapshot(
+                    snapshot=snapshot,
+                    path=path,
+                    beat=lambda rows: work.progress(rows, None, _("Writing rows")),
+                )
+        except ValidationError as refused:
+            raise JobFailed(" ".join(refused.messages)) from refused
+    return {"rows": snapshot.rows, "sha256": snapshot.sha256}
+
+
+@job_kind("snapshot export", label=gettext_lazy("Export of a snapshot"), page=_page_of_snapshot)
+def export(work: Work) -> dict[str, Any]:
+    """A snapshot's rows as another kind of file."""
+    found = SnapshotExport.objects.select_related("snapshot__workspace")
+    asked = found.filter(pk=work.arguments["export_id"]).first()
+    if asked is None:
+        raise JobFailed(_("The snapshot was deleted."))
+    attempt = f"attempt-{work.job.pk}-{work.attempt}"
+    path = safe_join("snapshots", str(asked.snapshot_id), attempt, f"{asked.pk}.export")
+    work.progress(0, None, _("Writing the file"))
+    try:
+        with work.fenced():
+            write_export(export=asked, path=path, beat=work.beat)
+    except ValidationError as refused:
+        raise JobFailed(" ".join(refused.messages)) from refused
+    return {"artifact": asked.artifact, "left out": asked.skipped}

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training.views import endpoints, playground, samplings
+from training.views import endpoints, playground, samplings, snapshots
 
 app_name = "training"
 asking: list[URLPattern | URLResolver] = [
@@ -28,4 +28,19 @@ asking: list[URLPattern | URLResolver] = [
         name="trial_demonstrate",
     ),
 ]
-urlpatterns: list[URLPattern | URLResolver] = [*asking]
+freezing: list[URLPattern | URLResolver] = [
+    path("snapshots/", snapshots.snapshot_list, name="snapshots"),
+    path("snapshots/new/", snapshots.snapshot_new, name="snapshot_new"),
+    path("snapshots/<int:snapshot>/", snapshots.snapshot_page, name="snapshot"),
+    path(
+        "snapshots/<int:snapshot>/judgements/",
+        snapshots.snapshot_judgements,
+        name="snapshot_judgements",
+    ),
+    path(
+        "snapshots/<int:snapshot>/download/", snapshots.snapshot_download, name="snapshot_download"
+    ),
+    path("snapshots/<int:snapshot>/export/", snapshots.snapshot_export, name="snapshot_export"),
+    path("snapshots/<int:snapshot>/delete/", snapshots.snapshot_delete, name="snapshot_delete"),
+]
+urlpatterns: list[URLPattern | URLResolver] = [*asking, *freezing]

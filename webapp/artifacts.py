@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
@@ -143,9 +143,15 @@ def download(artifact: Artifact) -> StreamingHttpResponse:
             while data := file.read(CHUNK):
                 yield data
 
-    response = StreamingHttpResponse(body(), content_type=artifact.content_type)
+    response = streamed(body(), name=artifact.name, content_type=artifact.content_type)
     response["Content-Length"] = str(artifact.size)
-    response["Content-Disposition"] = content_disposition_header(True, artifact.name)
+    return response
+
+
+def streamed(body: Iterable[bytes], *, name: str, content_type: str) -> StreamingHttpResponse:
+    """A file that is made while it is sent, as a download like any other."""
+    response = StreamingHttpResponse(body, content_type=content_type)
+    response["Content-Disposition"] = content_disposition_header(True, name)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = "private, no-store"

@@ -334,8 +334,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "ENUM_NAME_OVERRIDES": {  # two rooms have a field "state"; each enumeration keeps its own name
+    "ENUM_NAME_OVERRIDES": {  # rooms share field names; each enumeration keeps its own name
         "CampaignState": "annotation.models.campaigns.State",
+        "CampaignKind": "annotation.models.campaigns.Kind",
+        "SnapshotKind": "training.models.snapshots.SnapshotKind",
+        "SnapshotState": "training.models.snapshots.SnapshotState",
         "JobState": "webapp.jobs.models.State",
     },
     "POSTPROCESSING_HOOKS": [

@@ -18,16 +18,36 @@ MOST_FACTS = 100_000  # different combinations; beyond them a row counts by spli
 
 
 @dataclass
+class LeftOut:
+    """Rows that passed the filter and are not in the file, and of how many prompts."""
+
+    reason: str
+    rows: int = 0
+    prompts: int = 0
+    last: bytes = field(default=b"", repr=False, compare=False)  # the prompt of the last one
+
+
+@dataclass
 class Tally:
     """What went by: filled while lines() is read, complete when it is exhausted.
 
     rows: lines. facts: lines by their facts (see FACTS), as bytes parted by 0x1F. ids: the
-    judgements (or prompts) in the file by kind, each once per run of its lines.
+    judgements (or prompts) in the file by kind, each once per run of its lines. missing: what
+    passed the filter and is not in the file, by reason.
     """
 
     rows: int = 0
+    missing: "dict[str, LeftOut]" = field(default_factory=dict)
     facts: Counter[bytes] = field(default_factory=Counter)
     ids: "dict[str, array[int]]" = field(default_factory=dict)
+
+    def leave_out(self, reason: str, prompt: bytes) -> None:
+        """One more row; the rows of a prompt come one after another."""
+        found = self.missing.setdefault(reason, LeftOut(reason))
+        found.rows += 1
+        if found.last != prompt:
+            found.last = prompt
+            found.prompts += 1
 
     def by(self, *names: str) -> Counter[tuple[str, ...]]:
         """Lines by some of the facts; what was too manifold is under the empty text."""
@@ -42,12 +62,13 @@ class Tally:
         return {split: rows for (split,), rows in sorted(self.by("split").items())}
 
 
-def lines(pick: Pick, tally: Tally, block: int = BLOCK) -> Iterator[bytes]:
+def lines(pick: Pick, tally: Tally, *, only: str = "", block: int = BLOCK) -> Iterator[bytes]:
     """Blocks of whole lines, after pick.lay_out() and in its transaction.
 
-    Blocks are cut by the number of bytes alone, so that they are the same for the same lines.
+    only: a split; nothing of the other one is made. Blocks are cut by the number of bytes alone,
+    so that they are the same for the same lines.
     """
-    query, values = lines_query(pick)
+    query, values = lines_query(pick, only)
     facts, rows, size = tally.facts, 0, 0
     waiting: list[bytes] = []
     last = b""
@@ -55,7 +76,10 @@ def lines(pick: Pick, tally: Tally, block: int = BLOCK) -> Iterator[bytes]:
         _walk_in_order(cursor)
         with cursor.copy(_COPY.format(query), values) as copy:
             for row in copy:
-                line, ballot, fact = bytes(row).split(b"\x02")
+                line, ballot, fact, reason, prompt = bytes(row).split(b"\x02")
+                if reason:
+                    tally.leave_out(reason.decode(), prompt)
+                    continue
                 rows += 1
                 waiting.append(line)
                 size += len(line) + 1
@@ -73,15 +97,6 @@ def lines(pick: Pick, tally: Tally, block: int = BLOCK) -> Iterator[bytes]:
     tally.rows = rows
     if waiting:
         yield b"\n".join(waiting) + b"\n"
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """Rows that passed the filter and are not in the file, and of how many prompts."""
-
-    reason: str
-    rows: int
-    prompts: int
 
 
 def left_out(pick: Pick) -> list[LeftOut]:
@@ -107,8 +122,11 @@ def first_lines(pick: Pick, most: int) -> list[bytes]:
     query, values = lines_query(pick)
     with connection.cursor() as cursor:
         _walk_in_order(cursor)
-        cursor.execute(f"{query} LIMIT %(most)s", values | {"most": most})
-        return [line.encode() for line, _, _ in cursor.fetchall()]
+        cursor.execute(
+            f"SELECT line FROM ({query}) made WHERE reason IS NULL LIMIT %(most)s",
+            values | {"most": most},
+        )
+        return [line.encode() for (line,) in cursor.fetchall()]
 
 
 def _fetch(asked: tuple[str, dict[str, Any]]) -> list[Any]:

@@ -31,9 +31,11 @@ JUDGEMENTS: dict[Kind, tuple[str, ...]] = {
 HELD_OUT = "held_out"
 Guard = Callable[[Iterable[int]], Iterable[tuple[int, str]]]
 
-_BALLOT = """
+_DROP = """
 DROP TABLE IF EXISTS
     pg_temp.export_ballot, pg_temp.export_kept_out, pg_temp.export_person, pg_temp.export_group;
+"""
+_BALLOT = """
 CREATE TEMPORARY TABLE export_ballot (
     kind text, id bigint, prompt_id bigint, left_id bigint, right_id bigint,
     choice text, strength text, order_known boolean, margin double precision,
@@ -117,16 +119,16 @@ class Pick:
             return ("prompt",)
         return tuple(kind for kind in JUDGEMENTS[self.plan.kind] if self.chosen.wants(kind))
 
-    def lay_out(self, guard: Guard | None = None) -> None:
+    def lay_out(self, guard: Guard | None = None, patience: int = 0) -> None:
         """Make the temporary tables. Inside a transaction; they are gone at its end.
 
         guard: is given the ids of all prompts of the pick and names those that may not go out
-        beside the held-out ones, each with the reason.
+        beside the held-out ones, each with the reason. patience: seconds that each statement of
+        the transaction may take, 0: as long as it needs.
         """
         with connection.cursor() as cursor:
-            # One point in time for every statement; nobody's patience for a page is asked here.
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute(_BALLOT)
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{patience}s"])
+            cursor.execute(_DROP + _BALLOT)
             for kind in self.kinds:
                 query, values = self.rows_of(kind).values("pk").query.sql_with_params()
                 insert = f"INSERT INTO export_ballot {_SELECT[kind]} WHERE id IN ({query})"
@@ -146,6 +148,11 @@ class Pick:
             cursor.executemany(
                 "INSERT INTO export_kept_out VALUES (%s, %s) ON CONFLICT DO NOTHING", found
             )
+
+    def clear(self) -> None:
+        """Drop the temporary tables before the transaction ends."""
+        with connection.cursor() as cursor:
+            cursor.execute(_DROP)
 
     def has_extras(self) -> bool:
         """Whether a prompt's message has more than role and content (names, tool calls)."""

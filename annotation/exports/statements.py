@@ -185,10 +185,12 @@ FROM export_ballot b WHERE b.prompt_id = p.id
 """
 
 
-def lines_query(pick: Pick) -> tuple[str, dict[str, Any]]:
-    """The file's rows after pick.lay_out(): columns line, ballot (kind and id), facts.
+def lines_query(pick: Pick, only: str = "") -> tuple[str, dict[str, Any]]:
+    """What passed the filter, after pick.lay_out(): columns line, ballot (kind and id), facts
+    (those of FACTS, parted by U+001F), reason and prompt.
 
-    facts: those of FACTS, parted by U+001F.
+    reason: why the row is not in the file, and then line is null; otherwise reason is null.
+    only: a split, or empty for all rows.
     """
     source, values = _source(pick)
     line, turns = _line(pick.plan)
@@ -197,11 +199,14 @@ def lines_query(pick: Pick) -> tuple[str, dict[str, Any]]:
         f"concat_ws(E'\\x1f', p.split, s.kind, s.source, s.tie::text, s.strength, {of_pair}, "
         "s.person, p.facts)"
     )
+    reason = "coalesce(p.reason, s.reason)"
     query = (
-        f"SELECT {line} AS line, s.kind || ' ' || s.id AS ballot, {facts} AS facts "
-        f"{source} {turns} WHERE p.reason IS NULL AND s.reason IS NULL {_ORDER}"
+        f"SELECT CASE WHEN {reason} IS NULL THEN {line} END AS line, "
+        f"s.kind || ' ' || s.id AS ballot, CASE WHEN {reason} IS NULL THEN {facts} END "
+        f"AS facts, {reason} AS reason, p.id AS prompt "
+        f"{source} {turns} WHERE %(only)s IN ('', p.split) {_ORDER}"
     )
-    return query + (", turn.way" if turns else ""), values
+    return query + (", turn.way" if turns else ""), values | {"only": only}
 
 
 def left_out_query(pick: Pick) -> tuple[str, dict[str, Any]]:
@@ -275,7 +280,7 @@ def _line(plan: ExportPlan) -> tuple[str, str]:
         tie="'false'" if half else "s.tie::text",
         group=_GROUP,
     )
-    both_ways = "JOIN (VALUES (1), (2)) turn (way) ON turn.way = 1 OR s.tie"
+    both_ways = "JOIN (VALUES (1), (2)) turn (way) ON turn.way = 1 OR (s.tie AND s.reason IS NULL)"
     return line, both_ways if half else ""
 
 

@@ -22,7 +22,11 @@ from tests import cast
 from tests.annotation.imports.uploads import an_import
 from tests.annotation.material import a_campaign
 from tests.cast import PASSWORD
+<<<<<<< HEAD
 from tests.training.models_world import asking_ids
+=======
+from tests.training.snapshots import a_snapshot
+>>>>>>> 1121749 (snapshots: Freeze a filter of judgements into one file by a job, with card, ids, downloads, REST and a command)
 from webapp.accounts.models import User
 from webapp.api.actions.token import create_token
 from webapp.api.models import ApiToken
@@ -245,6 +249,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "imported": imported.pk,
         "item": assignment.item_id,
         "job": job.pk,
+        "snapshot": a_snapshot(workspace, manager).pk,
         "session": session.pk if session else ABSENT,
         "name": "end-sessions",
         "rest": "no/such/thing/",

@@ -23,6 +23,7 @@ from training.models.runs import (
 )
 from training.models.snapshots import (
     DatasetSnapshot,
+    SnapshotExport,
     SnapshotJudgements,
     SnapshotKind,
     SnapshotState,
@@ -61,6 +62,7 @@ __all__ = [
     "RunModel",
     "SavedConfig",
     "Server",
+    "SnapshotExport",
     "SnapshotJudgements",
     "SnapshotKind",
     "SnapshotState",

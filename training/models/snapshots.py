@@ -123,3 +123,28 @@ class SnapshotJudgements(models.Model):
 
     def __str__(self) -> str:
         return f"{len(self.ids)} {self.kind} ids of snapshot {self.snapshot_id}"
+
+
+class SnapshotExport(models.Model):
+    """A snapshot's rows in another kind of file, made by a job because it would take too long to
+    make while somebody waits. `split`: of one split alone, or empty for all rows."""
+
+    snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.CASCADE, related_name="exports")
+    format = models.CharField(max_length=20)  # a name in annotation.exports.formats
+    split = models.CharField(max_length=10, blank=True)
+    job = models.ForeignKey(
+        "jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    artifact = models.JSONField(default=dict, blank=True)  # empty until the job is done
+    skipped = models.BigIntegerField(default=0)  # rows that the format cannot hold
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["snapshot", "format", "split"], name="a_snapshot_is_exported_once_as_each"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.snapshot_id} as {self.format}"

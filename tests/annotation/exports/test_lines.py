@@ -56,6 +56,7 @@ def written(
         pick.lay_out()
         text = b"".join(lines(pick, tally))
         missing = {item.reason: item.rows for item in left_out(pick)}
+        assert left_out(pick) == sorted(tally.missing.values(), key=lambda item: item.reason)
         assert first_lines(pick, 2) == text.splitlines()[:2]
         assert sum(count.rows for count in counts(pick)) == tally.rows
     return [json.loads(line) for line in text.splitlines()], tally, missing
