@@ -428,7 +428,6 @@ SETUPS: dict[tuple[str, str], Setup] = {
         {"key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d11", "attempt": 1, "choice": "left"}
     ),
     ("api_skip", "POST"): Setup({"reason": "unclear"}),
-<<<<<<< HEAD
     ("training:endpoint_new", "POST"): Setup(
         {"name": "Recorded", "model": "base", "in_arena": "on"}
     ),
@@ -457,7 +456,6 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:trial_demonstrate", "POST"): Setup(
         {"text": "Good.", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d12"}
     ),
-=======
     ("training:snapshot_new", "POST"): Setup(
         {
             "name": "Another",
@@ -472,7 +470,6 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:snapshot_export", "POST"): Setup({"format": "parquet"}, allows=frozenset({"split"})),
     ("api_snapshots", "POST"): Setup({"name": "Another", "kind": "preference"}),
     ("api_snapshot_exports", "POST"): Setup({"format": "parquet"}),
->>>>>>> 1121749 (snapshots: Freeze a filter of judgements into one file by a job, with card, ids, downloads, REST and a command)
     ("workspace_job_retry", "POST"): Setup(before=failed),
     ("workspace_job_download", "GET"): Setup(before=with_a_file),
     ("site_job_retry", "POST"): Setup(before=failed),

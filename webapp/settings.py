@@ -339,6 +339,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignKind": "annotation.models.campaigns.Kind",
         "SnapshotKind": "training.models.snapshots.SnapshotKind",
         "SnapshotState": "training.models.snapshots.SnapshotState",
+        "ImportState": "annotation.models.imports.ImportState",
         "JobState": "webapp.jobs.models.State",
     },
     "POSTPROCESSING_HOOKS": [

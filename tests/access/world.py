@@ -22,11 +22,8 @@ from tests import cast
 from tests.annotation.imports.uploads import an_import
 from tests.annotation.material import a_campaign
 from tests.cast import PASSWORD
-<<<<<<< HEAD
 from tests.training.models_world import asking_ids
-=======
 from tests.training.snapshots import a_snapshot
->>>>>>> 1121749 (snapshots: Freeze a filter of judgements into one file by a job, with card, ids, downloads, REST and a command)
 from webapp.accounts.models import User
 from webapp.api.actions.token import create_token
 from webapp.api.models import ApiToken

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("jobs", "0001_jobs_and_workers"),
-        ("training", "0003_models_and_runs"),
+        ("training", "0004_registered_models_and_runs_of_probes"),
     ]
 
     operations = [
