@@ -14,7 +14,7 @@ from typing import Any
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
 PRELOADED = [
-    *[f"training.trainers.{name}" for name in ("sft", "reward", "dpo", "kto")],
+    *[f"training.trainers.{name}" for name in ("sft", "reward", "dpo", "kto", "ppo")],
     # What the libraries import at first use, seconds later:
     "torch._dynamo",
     "transformers.models.llama.modeling_llama",

@@ -117,10 +117,13 @@ def _carry_out(run: Run) -> Result:
     from training.trainers.inputs import verify_inputs
     from training.trainers.loading import device_of
     from training.trainers.methods import trainer_of
+    from training.trainers.sharding import keep_accelerate_out, sharding_of
     from training.trainers.trackers import connect_trackers
 
     if run.config.device != "cuda" and device_of(run).type == "cpu":
         keep_freed_memory()
+    run.sharding = sharding_of(run.config, run.world_size)
+    keep_accelerate_out()
     connect_trackers(run)
     inputs = verify_inputs(run)
     result = trainer_of(run.config.method)(run)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from training.algorithms.logprobs import token_logps
 from training.trainers.outcome import BadInput
 from training.trainers.rollout import PaddedBatch
+from training.trainers.sharding import Sharding, part_of, shard, sum_gradients
 
 POLICY = "default"  # peft writes the adapter of this name into the folder itself, not below it
 REFERENCE, VALUE, REWARD = "reference", "value", "reward"
@@ -115,6 +116,13 @@ class Network:
             parameter.requires_grad_(False)
         return self
 
+    def share_out(self, sharding: Sharding, device: Any) -> None:
+        """Shard module and head over the processes; gradients are summed."""
+        for part in (self.module, self.head):
+            if part is not None:
+                shard(part, sharding, device)
+                sum_gradients(part)
+
     def state(self) -> dict[str, Tensor]:
         """The trained tensors, detached, for a checkpoint."""
         return {name: parameter.detach() for name, parameter in self.trained().items()}
@@ -129,7 +137,7 @@ class Network:
                 "new run for changed settings."
             )
         for name, parameter in trained.items():
-            parameter.copy_(state[name])
+            parameter.copy_(part_of(state[name], parameter))
 
 
 @dataclass
@@ -140,6 +148,11 @@ class ActorCritic:
     reward: Network | None = None
     reference: Network | None = None
     value: Network | None = None
+
+    def all(self) -> list[Network]:
+        """The networks that this run has."""
+        found = (self.policy, self.value, self.reward, self.reference)
+        return [network for network in found if network is not None]
 
 
 def same_vocabulary(one: Any, other: Any) -> bool:

@@ -16,6 +16,7 @@ from training.trainers.manifest import write_manifest
 from training.trainers.model_folder import check_model_folder
 from training.trainers.outcome import RunEnded
 from training.trainers.run_directory import Run
+from training.trainers.sharding import make_whole
 
 if TYPE_CHECKING:
     from training.trainers.run_trainer import RunTrainer
@@ -30,6 +31,7 @@ def export_model(
     own check of model folders.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
+    make_whole(model)
     facts = write_model(run, model, tokenizer, figures) if run.is_main else {}
     trainer.accelerator.wait_for_everyone()
     return facts

@@ -71,4 +71,6 @@ def _hindrance(config: RunConfig, processes: Processes) -> str:
         return "the networks share adapted weights (lora), which switch between passes."
     if config.training.gradient_checkpointing:
         return "training.gradient_checkpointing computes activations again."
+    if processes.sharding != "none":
+        return "the weights are sharded (training.sharding), and shared out again after a forward."
     return ""

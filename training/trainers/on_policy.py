@@ -26,6 +26,7 @@ from training.trainers.processes import Figures, Processes
 from training.trainers.prompts import Prompt, PromptOrder
 from training.trainers.rollout import PaddedBatch, Rollout
 from training.trainers.run_directory import Run
+from training.trainers.sharding import whole_weights
 from training.trainers.stepwise import Stepwise
 
 
@@ -47,6 +48,8 @@ class OnPolicy(Stepwise):
             self.kl = AdaptiveKL(
                 self.settings.kl_coef, self.settings.kl_target, self.settings.kl_horizon
             )
+        for network in self.actors.all() if processes.sharding != "none" else ():
+            network.share_out(processes.sharding, processes.device)
         self.optimiser = make_optimiser(self.training, self.trained_groups())
         self.first = FirstForwards(self.config, processes)
 
@@ -127,7 +130,12 @@ class OnPolicy(Stepwise):
         )
         policy = self.actors.policy
         policy.module.eval()
-        with torch.no_grad(), policy.active(), self.processes.autocast():
+        with (
+            torch.no_grad(),
+            whole_weights(policy.module, sharding=self.processes.sharding),
+            policy.active(),
+            self.processes.autocast(),
+        ):
             completions = generate(policy.module, [p.ids for p in prompts], draws, sampling)
         return Rollout(prompts, completions, mine.start, self.models.pad_id, self.processes.device)
 

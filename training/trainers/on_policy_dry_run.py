@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from training.trainers.actor_critic import ActorCritic, Network
+from training.trainers.actor_critic import ActorCritic
 from training.trainers.generation import Sampling, generate, uniforms
 from training.trainers.on_policy_models import OnPolicyModels
 from training.trainers.outcome import Result
@@ -29,7 +29,7 @@ def dry_run(
     settings, training = run.config.settings, run.config.training
     answers, steps = _work(run, len(prompts))
     share = answers / training.micro_batch_size / processes.world_size
-    frozen = sum(network is not None for network in _all(models.actors))
+    frozen = sum(network is not None for network in models.actors.all())
     passes = getattr(settings, "ppo_epochs", 1) * sizes["trained_networks"] * GRADIENT_FORWARDS
     seconds = share * (sample_s + (frozen + passes) * forward_s)
     tokens = models.tokenizer.convert_ids_to_tokens(prompts[0].ids)
@@ -50,7 +50,7 @@ def network_sizes(actors: ActorCritic) -> dict[str, int]:
     they are, and for each trained one a gradient and two Adam moments of four bytes."""
     seen: dict[int, torch.nn.Parameter] = {}
     trained: dict[int, torch.nn.Parameter] = {}
-    for network in _all(actors):
+    for network in actors.all():
         parts = [network.module, network.head]
         seen |= {id(p): p for part in parts if part is not None for p in part.parameters()}
     learning = [network for network in (actors.policy, actors.value) if network is not None]
@@ -64,11 +64,6 @@ def network_sizes(actors: ActorCritic) -> dict[str, int]:
         "trained_networks": len(learning),
         "estimated_bytes": sum(p.numel() * p.element_size() for p in seen.values()) + 12 * moved,
     }
-
-
-def _all(actors: ActorCritic) -> list[Network]:
-    found = (actors.policy, actors.value, actors.reward, actors.reference)
-    return [network for network in found if network is not None]
 
 
 @torch.no_grad()

@@ -1,8 +1,9 @@
 """The processes that share one on-policy run, and the sums they take together.
 
-Every process holds all weights (data parallelism) and a slice of the answers. Gradients are summed,
-not averaged: each is already divided by the token count of all processes, so the sum is the
-gradient of the whole mini batch, and two processes step exactly where one would have.
+Every process holds a slice of the answers, and all weights or a shard of them (see sharding).
+Gradients are summed, not averaged: each is already divided by the token count of all processes, so
+the sum is the gradient of the whole mini batch, and two processes step exactly where one would
+have.
 """
 
 import math
@@ -13,10 +14,7 @@ import torch
 from torch import Tensor
 
 from training.trainers.loading import device_of, uses_bf16
-from training.trainers.outcome import BadInput
 from training.trainers.run_directory import Run
-
-_REPLICATED = ("NO", "MULTI_CPU", "MULTI_GPU")
 
 
 class Processes:
@@ -29,13 +27,7 @@ class Processes:
         self.accelerator = Accelerator(
             cpu=on_cpu, mixed_precision="bf16" if half else "no", log_with=None
         )
-        kind = self.accelerator.distributed_type.value
-        if kind not in _REPLICATED:
-            raise BadInput(
-                f"{run.config.method} runs with the weights replicated on every device; {kind} "
-                "shards them. Launch with torchrun or a multi-GPU configuration, and train "
-                "adapters (lora) when a model does not fit."
-            )
+        self.sharding = run.sharding
         self.device = self.accelerator.device
         self.rank = self.accelerator.process_index
         self.world_size = self.accelerator.num_processes
@@ -72,8 +64,9 @@ class Processes:
         return joined
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Replace each gradient by its sum over processes, in one transfer for each data type."""
-        if self.world_size == 1:
+        """Replace each gradient by its sum over processes, in one transfer for each data type;
+        shards have summed theirs in the backward pass."""
+        if self.world_size == 1 or self.sharding != "none":
             return
         by_type: dict[torch.dtype, list[torch.nn.Parameter]] = {}
         for parameter in parameters:

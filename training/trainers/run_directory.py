@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,6 +28,9 @@ from training.trainers.outcome import BadInput, Result
 from training.trainers.run_config import RunConfig, config_sha256, read_config
 from training.trainers.state_io import fsync_path, write_atomically
 from training.trainers.stop import StopFlag
+
+if TYPE_CHECKING:
+    from training.trainers.sharding import Sharding
 
 
 class Run:
@@ -52,6 +55,7 @@ class Run:
         self.stop = stop or StopFlag()
         self.rank = int(os.environ.get("RANK", "0"))
         self.world_size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.sharding: Sharding = "none"  # settled in main, before anything is loaded
         self._lock: IO[str] | None = None
         writes = self.is_main and not dry_run
         if writes:

@@ -13,6 +13,7 @@ import math
 import random
 import time
 from collections import defaultdict
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ from training.trainers.faultpoint import faultpoint, poisoned
 from training.trainers.loading import device_of, is_quantized, uses_bf16
 from training.trainers.outcome import BadInput, Cancelled, Diverged
 from training.trainers.run_directory import Run
+from training.trainers.sharding import (
+    gathered,
+    optimiser_parts,
+    part_of,
+    shard,
+    whole_weights,
+)
 from training.trainers.state_io import read_tree, write_tree
 
 # transformers' names for figures, and ours (docs/metrics.md).
@@ -54,12 +62,6 @@ class RunTrainer:
         self.tokens_seen = 0
         self.figures: dict[str, list[float]] = defaultdict(list)
         super().__init__(*arguments, **options)
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
-            raise BadInput(
-                f"{run.config.method} keeps whole weights on every device; FSDP and DeepSpeed "
-                "shard them, which its checkpoints do not cover. Launch with torchrun, and train "
-                "adapters (lora, quantization nf4) when a model does not fit."
-            )
         if "ref" in getattr(self.model, "peft_config", {}):
             # TRL copies the adapters as a reference; ours is the model with adapters off.
             self.model.delete_adapter("ref")
@@ -70,6 +72,10 @@ class RunTrainer:
                     parameter.data = parameter.data.float()
         self.remove_standard_callbacks()
         self.add_callback(_RunCallback(self))  # type: ignore[attr-defined]
+        if run.sharding != "none":
+            shard(self.model, run.sharding, self.accelerator.device)
+            # Shards reduce their own gradients; DDP around them would do it again.
+            self.accelerator.prepare_model = lambda model, **options: model
 
     # ---- what a method defines
 
@@ -144,6 +150,8 @@ class RunTrainer:
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """Called before the optimiser moves: the place to refuse a step that would spoil it."""
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[misc]
+        if hasattr(norm, "full_tensor"):  # of shards
+            norm = norm.full_tensor()
         if norm is not None and not math.isfinite(float(norm)):
             raise Diverged(
                 f"At step {self.state.global_step + 1} the gradient was not finite; the step was "
@@ -167,7 +175,11 @@ class RunTrainer:
         faultpoint("phase.evaluating")
         self.model.eval()
         try:
-            with torch.no_grad(), self.compute_loss_context_manager():  # type: ignore[attr-defined]
+            with (
+                torch.no_grad(),
+                self.whole_weights(),
+                self.compute_loss_context_manager(),  # type: ignore[attr-defined]
+            ):
                 found = self.evaluation()
         finally:
             self.model.train()
@@ -175,6 +187,10 @@ class RunTrainer:
             self.run.events.metrics(step, found)
         self.run.events.phase(Phase.TRAINING)
         return found
+
+    def whole_weights(self) -> AbstractContextManager[None]:
+        """Within, this process can use the model without the others."""
+        return whole_weights(self.model, sharding=self.run.sharding)
 
     def check_evaluation(self) -> None:
         """To be called between the batches of an evaluation. Raises Cancelled."""
@@ -198,12 +214,13 @@ class RunTrainer:
 
     def _checkpoint_state(self) -> dict[str, Any]:
         model = self.accelerator.unwrap_model(self.model)
-        return {
+        state = {
             "model": trained_state(model),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.lr_scheduler.state_dict(),
             "counters": {"tokens": self.tokens_seen},
         }
+        return state if self.run.sharding == "none" else gathered(state, keep=self.run.is_main)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         load_trained_state(
@@ -214,7 +231,11 @@ class RunTrainer:
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            self.optimizer.load_state_dict(read_tree(Path(checkpoint) / "optimizer"))
+            state = read_tree(Path(checkpoint) / "optimizer")
+            if self.run.sharding != "none":
+                groups = self.optimizer.param_groups
+                state = optimiser_parts(state, [p for group in groups for p in group["params"]])
+            self.optimizer.load_state_dict(state)
             self.lr_scheduler.load_state_dict(read_tree(Path(checkpoint) / "scheduler"))
 
     def _load_scaler(self, checkpoint: str | None) -> None:
@@ -372,7 +393,7 @@ def load_trained_state(model: Any, state: dict[str, Tensor]) -> None:
         )
     with torch.no_grad():
         for name, tensor in state.items():
-            own[name].copy_(tensor)
+            own[name].copy_(part_of(tensor, own[name]))
 
 
 def _read_state(folder: Path) -> TrainerState:

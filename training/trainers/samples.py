@@ -21,11 +21,12 @@ def write_samples(trainer: Any, step: int) -> None:
     texts = Texts(tokenizer)
     training = model.training
     model.eval()
-    for prompt in settings.sample_prompts:
-        answer = greedy_answer(
-            model, texts, prompt, settings.sample_tokens, as_chat=settings.sample_as_chat
-        )
-        run.events.sample(step, prompt, answer)
+    with trainer.whole_weights():
+        for prompt in settings.sample_prompts:
+            answer = greedy_answer(
+                model, texts, prompt, settings.sample_tokens, as_chat=settings.sample_as_chat
+            )
+            run.events.sample(step, prompt, answer)
     model.train(training)
     run.events.phase(Phase.TRAINING)
 

@@ -122,6 +122,14 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     gradient_checkpointing: Annotated[
         bool, _meta("Recompute activations in the backward pass: less memory, some 20 % slower.")
     ] = False
+    sharding: Annotated[
+        Literal["none", "zero2", "zero3"],
+        _meta(
+            "Over several processes, share out gradients and optimiser (zero2), or the weights "
+            "too (zero3), by FSDP2; none: whole weights everywhere.",
+            "arXiv:1910.02054",
+        ),
+    ] = "none"
     paged_optimizer: Annotated[
         bool, _meta("Page optimiser states to host memory (CUDA and bitsandbytes).", "QLoRA 3")
     ] = False

@@ -19,6 +19,7 @@ from training.trainers.on_policy_models import OnPolicyModels
 from training.trainers.outcome import Cancelled, Diverged, Result
 from training.trainers.processes import Processes
 from training.trainers.run_directory import Run
+from training.trainers.sharding import gathered, make_whole, optimiser_parts
 from training.trainers.state_io import read_tree, write_tree
 from training.trainers.stop import CANCELLED_SENTENCE
 
@@ -85,10 +86,14 @@ class Stepwise(ABC):
             raise Cancelled(CANCELLED_SENTENCE)
 
     def save(self) -> None:
-        """Write the checkpoint of this step; the first process writes, all hold the same."""
+        """Write the checkpoint of this step; the first process writes, all hold the same, or
+        their shards of it."""
+        state = self.state()
+        if self.processes.sharding != "none":
+            state = gathered(state, keep=self.run.is_main)
         if self.run.is_main:
             with self.run.checkpoints.writing(self.step) as folder:
-                write_tree(folder / "state", self.state())
+                write_tree(folder / "state", state)
         self.processes.wait()
 
     def state(self) -> dict[str, Any]:
@@ -110,7 +115,9 @@ class Stepwise(ABC):
         for name, network in self.networks().items():
             network.load_state(state["networks"][name])
         if self.optimiser is not None:
-            self.optimiser.load_state_dict(state["optimiser"])
+            groups = self.optimiser.param_groups
+            mine = optimiser_parts(state["optimiser"], [p for g in groups for p in g["params"]])
+            self.optimiser.load_state_dict(mine)
         self.metrics = state["metrics"]
         self.load_method_state(state["method"])
         self.step = self.resumed_from = checkpoint.step
@@ -118,6 +125,7 @@ class Stepwise(ABC):
     def export(self) -> Result:
         """Write the trained policy to `model/`; the result with the last figures."""
         facts: dict[str, object] = {}
+        make_whole(self.actors.policy.module)
         if self.run.is_main:
             facts = self.models.export_policy(self.run, self.metrics)
         self.processes.wait()
@@ -144,4 +152,5 @@ def clip_gradients(parameters: Sequence[torch.nn.Parameter], largest: float) -> 
     norm before. Each network is clipped by itself: a large value error must not shrink the
     policy's step."""
     limit = largest if largest > 0 else math.inf
-    return float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+    norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+    return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)

@@ -89,7 +89,8 @@ def finish(
         return show(run, trainer, tokenizer, first_batch, size)
     trainer.run_training()
     figures = trainer.evaluate_now(trainer.state.global_step)
-    more = trainer.final_report()
+    with trainer.whole_weights():
+        more = trainer.final_report()
     exported = export_model(run, trainer, tokenizer, figures)
     return Result(
         steps=trainer.state.global_step,
