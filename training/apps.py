@@ -9,7 +9,7 @@ class TrainingConfig(AppConfig):
         from training.access import MANAGES, READS
         from webapp import navigation
 
-        navigation.register(30, _("Playground"), "training:playground", MANAGES, icon="play")
-        navigation.register(32, _("Sampled answers"), "training:samplings", READS, icon="text")
-        navigation.register(34, _("Models to ask"), "training:endpoints", READS, icon="server")
-        navigation.register(40, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")
+        navigation.register(28, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")
+        navigation.register(36, _("Playground"), "training:playground", MANAGES, icon="play")
+        navigation.register(38, _("Sampled answers"), "training:samplings", READS, icon="text")
+        navigation.register(40, _("Models to ask"), "training:endpoints", READS, icon="server")

@@ -4,7 +4,8 @@
     navigation.register(10, _("People"), "site:people", section=navigation.SITE)
 
 An entry of a workspace is reversed with the workspace's slug and shown to the roles it names (to
-all members when it names none); a site admin sees all of them.
+all members when it names none); a site admin sees all of them. Its order also says under which
+heading of GROUPS it stands.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,15 @@ from webapp.workspaces.models import Workspace
 WORKSPACE, SITE, ACCOUNT = "workspace", "site", "account"
 THEME_COOKIE = "rondo-theme"
 THEMES = ("light", "dark")  # anything else follows the system
+# The first order of each group of a workspace's entries, and its heading: the loop, in its order.
+GROUPS = (
+    (0, ""),
+    (10, _("Feedback")),
+    (20, _("Data")),
+    (30, _("Models")),
+    (50, _("Results")),
+    (70, _("Workspace")),
+)
 
 
 @dataclass(frozen=True)
@@ -63,11 +73,21 @@ register(40, _("Sessions"), "usersessions_list", section=ACCOUNT, icon="monitor"
 register(50, _("Linked logins"), "socialaccount_connections", section=ACCOUNT, icon="link")
 
 
+def _group(entry: Entry) -> Any:
+    if entry.section != WORKSPACE:
+        return ""
+    return [heading for first, heading in GROUPS if entry.order >= first][-1]
+
+
 def entries(
     section: str, workspace: Workspace | None, role: str | None, path: str, *, see_all: bool
 ) -> list[dict[str, Any]]:
-    """The entries that `role` may see, in order; the one whose address is nearest is current."""
+    """The entries that `role` may see, in order; the one whose address is nearest is current.
+
+    The first of a group carries the group's `heading`.
+    """
     shown: list[dict[str, Any]] = []
+    group: Any = ""
     for entry in _entries:
         if entry.section != section or (entry.roles and role not in entry.roles and not see_all):
             continue
@@ -76,8 +96,17 @@ def entries(
         except NoReverseMatch:  # an app without its addresses, as in a test of another one
             continue
         count = entry.count(workspace) if entry.count and workspace else None
+        heading = "" if _group(entry) == group else _group(entry)
+        group = _group(entry)
         shown.append(
-            {"label": entry.label, "url": url, "icon": entry.icon, "count": count, "current": False}
+            {
+                "label": entry.label,
+                "url": url,
+                "icon": entry.icon,
+                "count": count,
+                "current": False,
+                "heading": heading,
+            }
         )
     within = [item for item in shown if path.startswith(item["url"])]
     if within:

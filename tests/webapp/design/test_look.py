@@ -93,6 +93,18 @@ def test_the_entry_with_the_nearest_address_is_current(client, db):
     assert [str(each["label"]) for each in shown if each["current"]] == ["Settings"]
 
 
+def test_entries_stand_in_groups_and_each_heading_stands_once(client, db):
+    room = a_workspace()
+    log_in(client, mia(room))
+    shown = client.get(f"/w/{room.slug}/").context["navigation"]
+    headings = [str(each["heading"]) for each in shown if each["heading"]]
+    assert headings == [str(name) for _, name in navigation.GROUPS if str(name) in headings]
+    first = next(each for each in shown if each["heading"] == "Workspace")
+    assert str(first["label"]) == "Jobs"
+    log_in(client, admin())
+    assert not any(each["heading"] for each in client.get("/site/").context["navigation"])
+
+
 def test_site_pages_have_the_navigation_of_the_site(client, db):
     log_in(client, admin())
     assert "People" in labels(client, "/site/")
