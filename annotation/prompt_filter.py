@@ -25,6 +25,7 @@ from annotation.models import (
     Completion,
     Demonstration,
     DuplicateMember,
+    Import,
     Item,
     Prompt,
     Ranking,
@@ -50,6 +51,7 @@ class PromptFilter:
     of campaigns that ask about the prompt. shortest, longest: characters of the text. judged: yes
     or no. agreement: "agreed" when people who judged the same pair all chose alike, "disputed" when
     some did not. retired: "" leaves them out, "only", "any". clusters: ids of duplicate clusters.
+    imports: ids of imports that brought the prompt.
     """
 
     search: str = ""
@@ -72,6 +74,7 @@ class PromptFilter:
     until: datetime | None = None
     ids: tuple[int, ...] = ()
     clusters: tuple[int, ...] = ()
+    imports: tuple[int, ...] = ()
 
     # The parameter of a page's address for each field; none of them is one of JudgementFilter's.
     PARAMETERS = {
@@ -95,6 +98,7 @@ class PromptFilter:
         "until": "added_until",
         "ids": "id",
         "clusters": "cluster",
+        "imports": "import",
     }
 
     @classmethod
@@ -179,19 +183,23 @@ class PromptFilter:
             found = found.filter(tags__contains=list(self.tags))
         if self.flags:
             found = found.filter(flags__overlap=list(self.flags))
+        found = self._between_ends(found)
+        if self.ids:
+            found = found.filter(pk__in=self.ids)
+        if self.imports:
+            found = found.filter(imported_in__in=self.imports)
+        if self.search:
+            found = search_prompts(found, self.search, fuzzy=self.fuzzy)
+        return self._by_work(found)
+
+    def _between_ends(self, found: QuerySet[Prompt]) -> QuerySet[Prompt]:
         if self.shortest is not None:
             found = found.alias(characters=Length("text")).filter(characters__gte=self.shortest)
         if self.longest is not None:
             found = found.alias(characters=Length("text")).filter(characters__lte=self.longest)
         if self.since:
             found = found.filter(created_at__gte=self.since)
-        if self.until:
-            found = found.filter(created_at__lt=self.until)
-        if self.ids:
-            found = found.filter(pk__in=self.ids)
-        if self.search:
-            found = search_prompts(found, self.search, fuzzy=self.fuzzy)
-        return self._by_work(found)
+        return found.filter(created_at__lt=self.until) if self.until else found
 
     def _by_work(self, found: QuerySet[Prompt]) -> QuerySet[Prompt]:
         """Narrowed by answers, campaigns, judgements and clusters."""
@@ -252,6 +260,9 @@ class PromptFilter:
                 )
         if self.ids:
             found.append(_("%d chosen ones") % len(self.ids))
+        if self.imports:
+            files = Import.objects.filter(pk__in=self.imports).values_list("name", flat=True)
+            found.append(_("imported with %s") % (", ".join(files) or _("(deleted)")))
         if self.clusters:
             found.append(_("of the duplicates %s") % ", ".join(map(str, self.clusters)))
         return found
@@ -262,7 +273,7 @@ class PromptFilter:
 
 
 TEXTS = ("sources", "tags", "use_cases", "languages", "splits", "flags", "licences", "generators")
-IDS = ("campaigns", "ids", "clusters")
+IDS = ("campaigns", "ids", "clusters", "imports")
 COLUMNS = {
     "sources": "source",
     "use_cases": "use_case",

@@ -1,6 +1,6 @@
 """Addresses of people's work, below /w/<slug>/."""
 
-from django.urls import path
+from django.urls import include, path
 
 from annotation.views import campaigns, checks, imports, quality, work
 
@@ -29,6 +29,7 @@ urlpatterns = [
     path("campaigns/<int:pk>/checks/", checks.check_list, name="checks"),
     path("campaigns/<int:pk>/checks/<int:item>/", checks.check_edit, name="check"),
     path("campaigns/<int:pk>/checks/<int:item>/remove/", checks.check_remove, name="check_remove"),
+    path("prompts/", include("annotation.prompt_urls")),
     path("work/", campaigns.own_work, name="own_work"),
     path("work/<int:pk>/", work.work, name="work"),
     path("work/<int:pk>/statistics/", quality.own_statistics, name="own_statistics"),

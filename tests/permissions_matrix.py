@@ -164,6 +164,27 @@ annotation:standing                  GET    302 403 403 200 404 200 302 302 302
 annotation:standing                  POST   302 403 403 302 404 302 302 302 302
 annotation:own_statistics            GET    302 200 403 200 404 200 302 302 302
 annotation:work_feedback             GET    302 200 403 404 404 404 302 302 302
+annotation:prompts                   GET    302 403 200 200 404 200 302 302 302
+annotation:prompt_count              GET    302 403 200 200 404 200 302 302 302
+annotation:prompt_new                GET    302 403 403 200 404 200 302 302 302
+annotation:prompt_new                POST   302 403 403 302 404 302 302 302 302
+annotation:prompt_edit               POST   302 403 403 302 404 302 302 302 302
+annotation:prompt_changes            GET    302 403 200 200 404 200 302 302 302
+annotation:prompt_undo               POST   302 403 403 302 404 302 302 302 302
+annotation:view_save                 POST   302 403 302 302 404 302 302 302 302
+annotation:view_delete               POST   302 403 404 302 404 404 302 302 302
+annotation:prompt                    GET    302 403 200 200 404 200 302 302 302
+annotation:duplicates                GET    302 403 200 200 404 200 302 302 302
+annotation:duplicates_search         POST   302 403 403 302 404 302 302 302 302
+annotation:cluster                   GET    302 403 200 200 404 200 302 302 302
+annotation:cluster_settle            POST   302 403 403 302 404 302 302 302 302
+annotation:cluster_undo              POST   302 403 403 302 404 302 302 302 302
+annotation:leakage                   GET    302 403 200 200 404 200 302 302 302
+annotation:leakage_check             POST   302 403 403 302 404 302 302 302 302
+annotation:use_cases                 GET    302 403 200 200 404 200 302 302 302
+annotation:use_case_save             POST   302 403 403 302 404 302 302 302 302
+annotation:use_case_guess            POST   302 403 403 302 404 302 302 302 302
+annotation:use_case_delete           POST   302 403 403 302 404 302 302 302 302
 annotation:own_work                  GET    302 200 403 200 404 200 302 302 302
 annotation:work                      GET    302 200 403 200 404 200 302 302 302
 annotation:work_next                 POST   302 302 403 302 404 302 302 302 302
@@ -235,6 +256,14 @@ api_invitation                       GET    401 403 403 200 404 200 200 200 401
 api_invitation                       POST   401 403 403 200 404 200 403 200 401
 api_workspace_audit                  GET    401 403 403 200 404 200 200 200 401
 api_campaigns                        GET    401 200 200 200 404 200 200 200 401
+api_prompts                          GET    401 403 200 200 404 200 200 200 401
+api_prompts                          POST   401 403 403 201 404 201 403 201 401
+api_prompt                           GET    401 403 200 200 404 200 200 200 401
+api_prompts_near                     POST   401 403 200 200 404 200 403 200 401
+api_prompt_edits                     GET    401 403 200 200 404 200 200 200 401
+api_prompt_edits                     POST   401 403 403 201 404 201 403 201 401
+api_prompt_edit                      GET    401 403 200 200 404 200 200 200 401
+api_prompt_edit_undo                 POST   401 403 403 200 404 200 403 200 401
 api_claim                            POST   401 200 403 200 404 200 403 200 401
 api_skip                             POST   401 200 403 409 404 409 403 409 401
 api_submit                           POST   401 201 403 409 404 409 403 409 401
@@ -352,6 +381,18 @@ def confirmation_key(world: World) -> dict[str, Any]:
 
 
 ASKING = {"temperature": "0.5", "top_p": "1", "max_tokens": "9", "seed": "1", "system": "Be kind."}
+def settled(world: World) -> None:
+    from annotation.actions.settle_cluster import settle_cluster
+    from annotation.models import DuplicateCluster
+
+    settle_cluster(
+        cluster=DuplicateCluster.objects.get(pk=world.kwargs["cluster"]),
+        by=world.people["manager"],
+        decision="retired",
+        keep=world.kwargs["prompt"],
+    )
+
+
 NEW_PASSWORD = "another long enough secret"
 SETUPS: dict[tuple[str, str], Setup] = {
     ("workspace_new", "POST"): Setup({"name": "Tea spoons"}),
@@ -416,6 +457,29 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ),
     ("annotation:standing", "POST"): Setup({"state": "paused", "reason": "Too fast."}),
     ("annotation:work_feedback", "GET"): Setup(before=trained),
+    ("annotation:prompt_new", "POST"): Setup(
+        {"text": "What is tea?", "split": "train"},
+        allows=frozenset({"system", "use_case", "tags", "language", "source", "licence"}),
+    ),
+    ("annotation:prompt_edit", "POST"): Setup(
+        lambda world: {"kind": "tag", "tag": "near", "id": [world.kwargs["prompt"]]},
+        allows=frozenset({"filter", "everything", "split", "use_case", "prompt"}),
+    ),
+    ("annotation:prompt_undo", "POST"): Setup({}, allows=frozenset({"filter"})),
+    ("annotation:view_save", "POST"): Setup(
+        {"name": "All poems", "filter": "q=poem"}, allows=frozenset({"shared", "sort"})
+    ),
+    ("annotation:duplicates_search", "POST"): Setup({"threshold": "0.8"}),
+    ("annotation:cluster_settle", "POST"): Setup(
+        lambda world: {"decision": "retired", "keep": world.kwargs["prompt"]}
+    ),
+    ("annotation:cluster_undo", "POST"): Setup(before=settled),
+    ("annotation:use_case_save", "POST"): Setup({"name": "tea", "words": "tea"}),
+    ("api_prompts", "POST"): Setup({"messages": [{"role": "user", "content": "What is tea?"}]}),
+    ("api_prompts_near", "POST"): Setup({"messages": [{"role": "user", "content": "What is?"}]}),
+    ("api_prompt_edits", "POST"): Setup(
+        lambda world: {"kind": "split", "value": "held_out", "ids": [world.kwargs["prompt"]]}
+    ),
     ("annotation:campaign_state", "POST"): Setup({"state": "paused"}),
     ("annotation:campaign_guidelines", "POST"): Setup({"text": "Be kind."}),
     ("annotation:work_submit", "POST"): Setup({"choice": "left"}),

@@ -1,7 +1,6 @@
 """One change to one or very many prompts, written down so that it can be undone."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -156,7 +155,7 @@ def _set(kind: str, prompts: QuerySet[Prompt], value: str) -> None:
         flags = Func(others, Value(GUESSED), function="array_append")
         prompts.update(use_case=value, flags=flags)
     else:
-        prompts.update(retired_at=datetime.fromisoformat(value) if value else None)
+        prompts.update(retired_at=timezone.now() if kind == Kinds.RETIRE else None)
 
 
 Befores = dict[int, tuple[str, str]]
@@ -201,8 +200,7 @@ def _guessed(edit: PromptEdit, rows: list[Prompt]) -> Befores:
 
 
 def _retired(edit: PromptEdit, rows: list[Prompt]) -> Befores:
-    now = timezone.now().isoformat()
-    return {row.pk: ("", now) for row in rows if row.retired_at is None}
+    return {row.pk: ("", "retired") for row in rows if row.retired_at is None}
 
 
 def _restored(edit: PromptEdit, rows: list[Prompt]) -> Befores:

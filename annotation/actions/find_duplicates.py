@@ -46,7 +46,7 @@ def find_duplicates(*, workspace: Workspace, by: Any, threshold: float = 0.7) ->
         if other.job and not other.job.is_finished:
             raise ValidationError(_("A search is under way already. Wait for it, or cancel it."))
     search = DuplicateSearch.objects.create(workspace=workspace, by=by, threshold=threshold)
-    search.job = enqueue(kind=KIND, owner=by, workspace=workspace, arguments={"search": search.pk})
+    search.job = enqueue(kind=KIND, owner=by, workspace=workspace)
     search.save(update_fields=["job"])
     record(
         actor=by,

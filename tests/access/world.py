@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from annotation.actions.assign import assign
 from tests import cast
+from tests.annotation.curated import a_curated_prompt
 from tests.annotation.imports.uploads import an_import
 from tests.annotation.material import a_campaign
 from tests.cast import PASSWORD
@@ -233,6 +234,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
     assert assignment is not None
     job = enqueue(kind="audit export", owner=manager, workspace=workspace)
     imported = an_import(workspace, manager)
+    curated = a_curated_prompt(workspace, manager)
     session = UserSession.objects.filter(user=manager).first()
     return {
         "slug": workspace.slug,
@@ -247,6 +249,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "item": assignment.item_id,
         "job": job.pk,
         "snapshot": a_snapshot(workspace, manager).pk,
+        **curated,
         "session": session.pk if session else ABSENT,
         "name": "end-sessions",
         "rest": "no/such/thing/",
