@@ -201,6 +201,11 @@ training:endpoint_try                POST   302 403 403 302 404 302 302 302 302
 training:endpoint_retire             GET    302 403 403 200 404 200 302 302 302
 training:endpoint_retire             POST   302 403 403 302 404 302 302 302 302
 training:endpoint_restore            POST   302 403 403 302 404 302 302 302 302
+training:arena                       GET    302 200 403 200 404 200 302 302 302
+training:battle_new                  POST   302 302 403 302 404 302 302 302 302
+training:battle                      GET    302 200 403 404 404 404 302 302 302
+training:battle_act                  POST   302 302 403 404 404 404 302 302 302
+training:battle_vote                 POST   302 302 403 404 404 404 302 302 302
 training:samplings                   GET    302 403 200 200 404 200 302 302 302
 training:sampling_new                GET    302 403 403 200 404 200 302 302 302
 training:sampling_new                POST   302 403 403 302 404 302 302 302 302
@@ -508,6 +513,10 @@ SETUPS: dict[tuple[str, str], Setup] = {
             "most": "5",
             "budget": "1",
         }
+    ),
+    ("training:battle_act", "POST"): Setup({"act": "leave"}, allows=frozenset({"text"})),
+    ("training:battle_vote", "POST"): Setup(
+        {"choice": "left", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d13"}
     ),
     ("training:sampling_act", "POST"): Setup({"act": "stop"}),
     ("training:playground", "POST"): Setup(

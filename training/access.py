@@ -4,3 +4,4 @@ from webapp.workspaces.models import Role
 
 MANAGES = (Role.MANAGER,)
 READS = (Role.MANAGER, Role.VIEWER)
+WORKS = (Role.ANNOTATOR, Role.MANAGER)

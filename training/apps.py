@@ -6,9 +6,10 @@ class TrainingConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
-        from training.access import MANAGES, READS
+        from training.access import MANAGES, READS, WORKS
         from webapp import navigation
 
+        navigation.register(14, _("Arena"), "training:arena", WORKS, icon="compare")
         navigation.register(28, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")
         navigation.register(36, _("Playground"), "training:playground", MANAGES, icon="play")
         navigation.register(38, _("Sampled answers"), "training:samplings", READS, icon="text")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training.views import endpoints, playground, samplings, snapshots
+from training.views import arena, endpoints, playground, samplings, snapshots
 
 app_name = "training"
 asking: list[URLPattern | URLResolver] = [
@@ -12,6 +12,11 @@ asking: list[URLPattern | URLResolver] = [
     path("endpoints/<int:endpoint>/try/", endpoints.endpoint_try, name="endpoint_try"),
     path("endpoints/<int:endpoint>/retire/", endpoints.endpoint_retire, name="endpoint_retire"),
     path("endpoints/<int:endpoint>/restore/", endpoints.endpoint_restore, name="endpoint_restore"),
+    path("arena/", arena.arena, name="arena"),
+    path("arena/battles/", arena.battle_new, name="battle_new"),
+    path("arena/battles/<uuid:battle>/", arena.battle, name="battle"),
+    path("arena/battles/<uuid:battle>/act/", arena.battle_act, name="battle_act"),
+    path("arena/battles/<uuid:battle>/vote/", arena.battle_vote, name="battle_vote"),
     path("samplings/", samplings.sampling_list, name="samplings"),
     path("samplings/new/", samplings.sampling_new, name="sampling_new"),
     path("samplings/<int:batch>/", samplings.sampling, name="sampling"),

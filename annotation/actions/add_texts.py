@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from annotation.domain.prompt_hash import canonical_text, prompt_hash
 from annotation.imports.formats.battles import FOLLOW_UP_ANSWERS, FOLLOW_UPS
-from annotation.models import Completion, Demonstration, Prompt
+from annotation.models import Comparison, Completion, Demonstration, Prompt
+from annotation.models.judgements import Choice
 from webapp.audit.actions.record import record
 from webapp.clean_json import CleanJSONError, check_storable
 
@@ -65,6 +66,7 @@ def add_completion(
     generator: str,
     settings: dict[str, Any],
     metadata: dict[str, Any] | None = None,
+    flags: Sequence[str] = (),
 ) -> Completion:
     """The answer of `generator`; the same text is kept once. `said`: one text for each turn.
 
@@ -85,6 +87,9 @@ def add_completion(
         source_id="",
         defaults={"text": said[0], "settings": settings, "metadata": kept},
     )
+    if missing := [flag for flag in flags if flag not in completion.flags]:
+        completion.flags = [*completion.flags, *missing]
+        completion.save(update_fields=["flags"])
     return completion
 
 
@@ -127,3 +132,48 @@ def add_demonstration(
         workspace=prompt.workspace,
     )
     return demonstration
+
+
+@transaction.atomic
+def add_comparison(
+    *,
+    prompt: Prompt,
+    left: Completion,
+    right: Completion,
+    choice: str,
+    by: Any,
+    key: uuid.UUID,
+    **fields: Any,
+) -> Comparison:
+    """A person's choice between two answers outside a campaign; the same key gives the same row.
+
+    Raises:
+        ValidationError: the choice is unknown, or both sides are one answer.
+    """
+    if choice not in Choice.values:
+        raise ValidationError(
+            _("The choice is “%(given)s”. Allowed: %(allowed)s.")
+            % {"given": choice[:40], "allowed": ", ".join(Choice.values)}
+        )
+    if left.pk == right.pk or {left.prompt_id, right.prompt_id} != {prompt.pk}:
+        raise ValidationError(_("A comparison has two different answers to its prompt."))
+    before = Comparison.objects.filter(idempotency_key=key, annotator=by).first()
+    if before is not None:
+        return before
+    comparison = Comparison.objects.create(
+        prompt=prompt,
+        left=left,
+        right=right,
+        choice=choice,
+        annotator=by,
+        idempotency_key=key,
+        **fields,
+    )
+    record(
+        actor=by,
+        action="comparison.add",
+        target=comparison,
+        workspace=prompt.workspace,
+        changes={"choice": ["", choice]},
+    )
+    return comparison

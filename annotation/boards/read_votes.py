@@ -28,7 +28,7 @@ from annotation.boards.votes import (
     Votes,
 )
 from annotation.domain.battles import OUTCOME_CODES
-from annotation.domain.identity import names_its_maker
+from annotation.domain.identity import NAMED, names_its_maker
 from annotation.domain.style_control import style_of
 from annotation.judgement_filter import JudgementFilter
 from annotation.models import Comparison, Completion, Prompt, Ranking, RankingEntry, Rating
@@ -384,8 +384,8 @@ def _read_texts(before: Texts, wanted: np.ndarray) -> Texts:
     style: dict[int, tuple[tuple[int, ...], bool]] = {}
     for ids in _batched(iter(missing.tolist()), 2000):
         rows = Completion.objects.filter(pk__in=ids, has_text=True)
-        for pk, text in rows.values_list("pk", "text"):
-            style[pk] = (tuple(style_of(text)), names_its_maker(text))
+        for pk, text, flags in rows.values_list("pk", "text", "flags"):
+            style[pk] = (tuple(style_of(text)), NAMED in flags or names_its_maker(text))
     answers = np.array(sorted(style), dtype=np.int64)
     counts = np.array([style[pk][0] for pk in answers.tolist()], dtype=np.float64).reshape(-1, 4)
     leaked = np.array([style[pk][1] for pk in answers.tolist()], dtype=bool)

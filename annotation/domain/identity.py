@@ -5,6 +5,7 @@ itself ("I am Claude", "as a model trained by ..."), so that a question about a 
 """
 
 import re
+from collections.abc import Iterable
 
 MAKERS = (
     r"open\s?ai|anthropic|google|deep\s?mind|meta(?:\s?ai)?|mistral(?:\s?ai)?|cohere|alibaba(?:\s"
@@ -23,9 +24,24 @@ SELF = (
     rf"developed|designed)\s+(?:and\s+\w+\s+)?by\s+(?:the\s+)?(?:{MAKERS})\b",
     rf"\b(?:{MAKERS})['’]?s?\s+(?:language\s+model|assistant|chatbot)\s*,?\s+(?:i|me)\b",
 )
+NAMED = "names_its_maker"  # flag of an answer that does, also by a name that is known only here
 SAYS_SO = re.compile("|".join(SELF), re.IGNORECASE)
 
 
 def names_its_maker(text: str) -> bool:
     """Whether the text says of itself which model it is or who made it."""
     return SAYS_SO.search(text) is not None
+
+
+def leaked_names(text: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` (of the models of a comparison) that stand in `text` as words of their own.
+
+    A name of fewer than four letters or digits is too common to tell anything.
+    """
+    found = []
+    for name in names:
+        if sum(letter.isalnum() for letter in name) < 4:
+            continue
+        if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
+            found.append(name)
+    return found

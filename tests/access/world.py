@@ -256,5 +256,5 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "provider_id": "sso",
         "key": "no-such-key",
         "uidb36": user_pk_to_url_str(annotator),
-        **asking_ids(workspace, manager),
+        **asking_ids(workspace, manager, annotator),
     }
