@@ -386,6 +386,8 @@ def confirmation_key(world: World) -> dict[str, Any]:
 
 
 ASKING = {"temperature": "0.5", "top_p": "1", "max_tokens": "9", "seed": "1", "system": "Be kind."}
+
+
 def settled(world: World) -> None:
     from annotation.actions.settle_cluster import settle_cluster
     from annotation.models import DuplicateCluster
