@@ -6,8 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from annotation.boards.actions.freeze_board import FREEZE, freeze_board
-from annotation.boards.actions.refresh_board import KIND, refresh_board
+from annotation.boards.kinds import FREEZE, KIND
 from annotation.models import Board
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job
@@ -30,6 +29,9 @@ def _board(work: Work) -> Board:
 @job_kind(KIND, label=gettext_lazy("Figures of a board"), max_attempts=3, page=_page)
 def run_refresh(work: Work) -> dict[str, Any]:
     """Count a board; the result says how many judgements stand behind the figures."""
+    # Here and not above: scipy holds 67 MB, and most processes that know the kind never count.
+    from annotation.boards.actions.refresh_board import refresh_board
+
     stages = {"reading": _("Reading votes"), "texts": _("Reading texts")}
 
     def progress(stage: str, done: int, total: int | None) -> None:
@@ -47,6 +49,8 @@ def run_refresh(work: Work) -> dict[str, Any]:
 @job_kind(FREEZE, label=gettext_lazy("Snapshot of a board"), max_attempts=2, page=_page)
 def run_freeze(work: Work) -> dict[str, Any]:
     """Freeze a board under the name that was asked for."""
+    from annotation.boards.actions.freeze_board import freeze_board
+
     board = _board(work)
     done = board.snapshots.filter(name=work.arguments["name"]).first()
     if done is None:  # an attempt that was broken off after its write is not done twice

@@ -1,9 +1,10 @@
 """One batch of prepared records into prompts, answers and judgements."""
 
 import datetime
+import re
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -36,6 +37,10 @@ from annotation.models import (
 AnswerKey = tuple[int, str, bytes, str]  # prompt, generator, digest, source id
 
 _IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+# ANY and one array: a thousand placeholders would cost more to parse than the answer to find.
+_KNOWN_PROMPTS = """
+SELECT id, text_hash FROM annotation_prompt WHERE workspace_id = %s AND text_hash = ANY(%s)
+"""
 _FILL_PROMPT = """
 UPDATE annotation_prompt
 SET messages = %s, text = %s, text_hash = %s, metadata = metadata || %s,
@@ -64,6 +69,14 @@ class Tables:
         self.now: datetime.datetime = timezone.now()
         self.written: Counter[str] = Counter()
         self._copies = _copies()
+        self._common: dict[str, Any] = {
+            "workspace_id": workspace_id,
+            "created_by_id": created_by_id,
+            "created_at": self.now,
+            "imported_in_id": import_id,
+            "settings": "{}",
+            "strength": "",
+        }
 
     def store(self, records: Sequence[PreparedRecord]) -> list[bool]:
         """Store what is new; for each record whether anything of it was."""
@@ -114,8 +127,9 @@ class Tables:
                 fresh.add(id(row))
 
     def _known_prompts(self, wanted: dict[bytes, PreparedPrompt]) -> dict[bytes, int]:
-        found = Prompt.objects.filter(workspace_id=self.workspace_id, text_hash__in=list(wanted))
-        return {bytes(digest): key for key, digest in found.values_list("pk", "text_hash")}
+        with connection.cursor() as cursor:
+            cursor.execute(_KNOWN_PROMPTS, [self.workspace_id, list(wanted)])
+            return {bytes(digest): key for key, digest in cursor.fetchall()}
 
     def _by_name(
         self, named: dict[tuple[str, str], PreparedPrompt]
@@ -174,7 +188,6 @@ class Tables:
     def _prompt_values(self, prompt: PreparedPrompt, key: int) -> dict[str, Any]:
         return {
             "id": key,
-            "workspace_id": self.workspace_id,
             "messages": prompt.messages,
             "text": prompt.text,
             "text_hash": prompt.digest,
@@ -187,9 +200,6 @@ class Tables:
             "source_id": prompt.source_id,
             "licence": prompt.licence,
             "metadata": _json(prompt.metadata) if prompt.metadata else "{}",
-            "created_by_id": self.created_by_id,
-            "created_at": self.now,
-            "imported_in_id": self.import_id,
         }
 
     # ---- answers
@@ -300,12 +310,9 @@ class Tables:
                     "has_text": answer.text is not None,
                     "text_hash": digest,
                     "generator": generator,
-                    "settings": "{}",
                     "flags": [flag[:60] for flag in answer.flags],
                     "source_id": source_id,
                     "metadata": _json(answer.metadata) if answer.metadata else "{}",
-                    "created_at": self.now,
-                    "imported_in_id": self.import_id,
                 }
             )
             found.update(dict.fromkeys(waiting[key], pk))
@@ -334,8 +341,7 @@ class Tables:
             mine = {key: row for key, row in keyed.items() if isinstance(row.row, kind)}
             if not mine:
                 continue
-            existing = model._default_manager.filter(idempotency_key__in=list(mine))
-            for key in existing.values_list("idempotency_key", flat=True):
+            for key in self._known_keys(model, list(mine)):
                 del mine[key]
             ids = self._ids(model, len(mine))
             values = []
@@ -346,6 +352,16 @@ class Tables:
             if model is Ranking:
                 self._entries(list(mine.values()), ids, answers)
             fresh.update(id(row) for row in mine.values())
+
+    @staticmethod
+    def _known_keys(model: type[models.Model], keys: list[uuid.UUID]) -> list[uuid.UUID]:
+        table = connection.ops.quote_name(model._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT idempotency_key FROM {table} WHERE idempotency_key = ANY(%s)",  # noqa: S608 - a table of ours
+                [keys],
+            )
+            return [key for (key,) in cursor.fetchall()]
 
     def _own(self, key: uuid.UUID) -> uuid.UUID:
         """The same judgement in two workspaces is two."""
@@ -369,8 +385,6 @@ class Tables:
             "group": getattr(row, "group", "")[:200],
             "source_id": getattr(row, "source_id", "")[:200],
             "metadata": _json(metadata) if metadata else "{}",
-            "created_at": self.now,
-            "imported_in_id": self.import_id,
         }
 
     @staticmethod
@@ -384,7 +398,6 @@ class Tables:
                 "left_id": left,
                 "right_id": right,
                 "choice": row.choice,
-                "strength": "",
                 "order_known": row.order_known,
                 "right_share": row.right_share,
             }
@@ -428,15 +441,67 @@ class Tables:
             cursor.execute(_IDS, [model._meta.db_table, count])
             return [key for (key,) in cursor.fetchall()]
 
-    def _copy(self, model: type[models.Model], values: Iterable[dict[str, Any]]) -> None:
+    def _copy(self, model: type[models.Model], values: Sequence[dict[str, Any]]) -> None:
+        """Send rows in COPY's text form, one write for a batch."""
+        if not values:
+            return
         statement, columns = self._copies[model]
-        count = 0
+        # What is the same in every row is written once, into the pattern of a line.
+        pattern = "\t".join(
+            "%s" if column in values[0] else _field(self._common.get(column)).replace("%", "%%")
+            for column in columns
+        )
+        pattern += "\n"
+        own = [column for column in columns if column in values[0]]
+        lines = "".join(
+            [pattern % tuple([_field(value[column]) for column in own]) for value in values]
+        )
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for value in values:
-                copy.write_row([value.get(column) for column in columns])
-                count += 1
-        if count:
-            self.written[str(model._meta.verbose_name_plural).lower()] += count
+            copy.write(lines.encode())
+        self.written[str(model._meta.verbose_name_plural).lower()] += len(values)
+
+
+_IN_ARRAY = re.compile(r'["\\]')
+
+
+def _field(value: Any) -> str:
+    """One value in the text form. Raises TypeError for a kind that no column of ours has."""
+    kind = type(value)
+    if kind is str:
+        return _text(value)
+    if value is None:
+        return "\\N"
+    if kind is int or kind is float or kind is uuid.UUID:
+        return str(value)
+    if kind is bytes:
+        return "\\\\x" + value.hex()
+    if kind is bool:
+        return "t" if value else "f"
+    if kind is list:
+        if not value:
+            return "{}"
+        items = ",".join(f'"{_IN_ARRAY.sub(_backslash, item)}"' for item in value)
+        return _text("{" + items + "}")
+    if kind is datetime.datetime:
+        return str(value.isoformat())
+    raise TypeError(f"COPY has no text for a {kind.__name__}.")
+
+
+def _text(value: str) -> str:
+    """Escaped as COPY's text form asks (PostgreSQL manual, COPY, "Text Format")."""
+    if "\\" in value:
+        value = value.replace("\\", "\\\\")
+    if "\n" in value:
+        value = value.replace("\n", "\\n")
+    if "\t" in value:
+        value = value.replace("\t", "\\t")
+    if "\r" in value:
+        value = value.replace("\r", "\\r")
+    return value
+
+
+def _backslash(match: re.Match[str]) -> str:
+    return f"\\{match.group()}"
 
 
 def _copies() -> dict[type[models.Model], tuple[str, list[str]]]:

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from annotation.boards.definition import Definition
+from annotation.boards.kinds import FREEZE
 from annotation.boards.queries import definition_of, filter_of, read_all
 from annotation.boards.report import board_report, report_sha256
 from annotation.boards.votes import read_votes, write_votes
@@ -15,8 +16,6 @@ from webapp import artifacts
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
 from webapp.jobs.models import Job
-
-FREEZE = "board snapshot"
 
 
 class Differs(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from annotation.boards.kinds import KIND
 from annotation.boards.queries import definition_of, filter_of
 from annotation.boards.read_votes import (
     Mark,
@@ -27,7 +28,6 @@ from webapp.jobs.models import ACTIVE, Job
 
 # Tags, languages and names of people change without a new vote; so now and then all is read anew.
 ANEW_AFTER = timedelta(hours=24)
-KIND = "board refresh"
 Progress = Callable[[str, int, int | None], None]
 
 
