@@ -448,8 +448,10 @@ class Tables:
         statement, columns = self._copies[model]
         # What is the same in every row is written once, into the pattern of a line.
         pattern = "\t".join(
-            "%s" if column in values[0] else _field(self._common.get(column)).replace("%", "%%")
-            for column in columns
+            "%s"
+            if column in values[0]
+            else _field(self._common.get(column, default)).replace("%", "%%")
+            for column, default in columns.items()
         )
         pattern += "\n"
         own = [column for column in columns if column in values[0]]
@@ -482,6 +484,8 @@ def _field(value: Any) -> str:
             return "{}"
         items = ",".join(f'"{_IN_ARRAY.sub(_backslash, item)}"' for item in value)
         return _text("{" + items + "}")
+    if kind is dict:
+        return _text(_json(value))
     if kind is datetime.datetime:
         return str(value.isoformat())
     raise TypeError(f"COPY has no text for a {kind.__name__}.")
@@ -504,12 +508,12 @@ def _backslash(match: re.Match[str]) -> str:
     return f"\\{match.group()}"
 
 
-def _copies() -> dict[type[models.Model], tuple[str, list[str]]]:
-    """The COPY statement and its columns for each table: every column that the models have."""
+def _copies() -> dict[type[models.Model], tuple[str, dict[str, Any]]]:
+    """The COPY statement of each table, and its columns with the defaults that the models have."""
     quote = connection.ops.quote_name
-    found: dict[type[models.Model], tuple[str, list[str]]] = {}
+    found: dict[type[models.Model], tuple[str, dict[str, Any]]] = {}
     for model in (Prompt, Completion, Demonstration, Comparison, Ranking, RankingEntry, Rating):
-        columns = [str(field.column) for field in model._meta.concrete_fields]
+        columns = {str(field.column): field.get_default() for field in model._meta.concrete_fields}
         names = ", ".join(map(quote, columns))
         found[model] = f"COPY {quote(model._meta.db_table)} ({names}) FROM STDIN", columns
     return found
