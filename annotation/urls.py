@@ -6,6 +6,7 @@ from annotation.views import campaigns, checks, imports, quality, work
 
 app_name = "annotation"
 urlpatterns = [
+    path("boards/", include("annotation.boards.urls")),
     path("campaigns/", campaigns.campaign_list, name="campaigns"),
     path("campaigns/new/", campaigns.campaign_new, name="campaign_new"),
     path("campaigns/<int:pk>/", campaigns.campaign_overview, name="campaign"),

@@ -6,6 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.workspaces.urls")),
     path("w/<slug:slug>/", include("annotation.urls")),
     path("w/<slug:slug>/", include("training.urls")),
+    path("board/", include("annotation.boards.public_urls")),
     path("account/", include("webapp.accounts.urls")),
     path("site/", include("webapp.site.urls")),
     path("", include("webapp.jobs.urls")),

@@ -1,6 +1,7 @@
 """Intervals for shares: how many of n, and how sure."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from scipy import stats
@@ -15,6 +16,7 @@ class Share(NamedTuple):
     n: int
 
 
+@lru_cache(maxsize=256)  # a page asks for one and the same quantile a thousand times
 def normal_quantile(probability: float) -> float:
     """The z below which a standard normal falls with this probability."""
     return float(stats.norm.ppf(probability))

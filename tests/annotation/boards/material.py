@@ -46,15 +46,25 @@ def votes_among(
     seed: int = 7,
     source: str = "human",
     names: Sequence[str] = (),
+    topic: int | None = None,
 ) -> list[Comparison]:
-    """Comparisons of models whose win probabilities follow their strengths; 15 in 100 are ties."""
+    """Comparisons of models whose win probabilities follow their strengths; 15 in 100 are ties.
+
+    topic: the seed of an earlier call, whose prompts and answers are voted on again.
+    """
     given = strengths or STRENGTHS
     random = np.random.default_rng(seed)
     asked, answers = [], {}
     for number in range(prompts):
+        text = f"Question {topic or seed}-{number}"
+        known = Prompt.objects.filter(workspace=workspace, text=text).first()
+        if known is not None:
+            asked.append(known)
+            answers |= {(number, one.generator): one for one in known.completions.all()}
+            continue
         prompt = a_prompt(
             workspace,
-            f"Question {seed}-{number}",
+            text,
             use_case=("chat", "code", "facts")[number % 3],
             language=("en", "de")[number % 2],
             tags=["short"] if number % 2 else ["long", "hard"],
