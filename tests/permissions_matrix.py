@@ -219,6 +219,35 @@ training:trial                       GET    302 403 403 200 404 200 302 302 302
 training:trial_column                POST   302 403 403 302 404 302 302 302 302
 training:trial_keep                  POST   302 403 403 302 404 302 302 302 302
 training:trial_demonstrate           POST   302 403 403 302 404 302 302 302 302
+annotation:boards                    GET    302 403 200 200 404 200 302 302 302
+annotation:board_new                 GET    302 403 403 200 404 200 302 302 302
+annotation:board_new                 POST   302 403 403 302 404 302 302 302 302
+annotation:board                     GET    302 403 200 200 404 200 302 302 302
+annotation:board_section             GET    302 403 200 200 404 200 302 302 302
+annotation:board_change              GET    302 403 403 200 404 200 302 302 302
+annotation:board_change              POST   302 403 403 302 404 302 302 302 302
+annotation:board_delete              GET    302 403 403 200 404 200 302 302 302
+annotation:board_delete              POST   302 403 403 302 404 302 302 302 302
+annotation:board_refresh             POST   302 403 302 302 404 302 302 302 302
+annotation:board_share               POST   302 403 403 302 404 302 302 302 302
+annotation:board_freeze              POST   302 403 403 302 404 302 302 302 302
+annotation:board_snapshot            GET    302 403 200 200 404 200 302 302 302
+annotation:board_snapshot_check      POST   302 403 302 302 404 302 302 302 302
+annotation:board_votes               GET    302 403 200 200 404 200 302 302 302
+annotation:board_vote                GET    302 403 200 200 404 200 302 302 302
+annotation:board_download            GET    302 403 200 200 404 200 302 302 302
+public_board                         GET    200 200 200 200 200 200 200 200 200
+public_board_votes                   GET    200 200 200 200 200 200 200 200 200
+public_board_download                GET    200 200 200 200 200 200 200 200 200
+api_boards                           GET    401 403 200 200 404 200 200 200 401
+api_boards                           POST   401 403 403 201 404 201 403 201 401
+api_board                            GET    401 403 200 200 404 200 200 200 401
+api_board                            PATCH  401 403 403 200 404 200 403 200 401
+api_board                            DELETE 401 403 403 204 404 204 403 204 401
+api_board_refresh                    POST   401 403 202 202 404 202 403 202 401
+api_board_snapshots                  GET    401 403 200 200 404 200 200 200 401
+api_board_snapshots                  POST   401 403 403 202 404 202 403 202 401
+api_board_votes                      GET    401 403 200 200 404 200 200 200 401
 workspace_audit_export               POST   302 403 403 302 404 302 302 302 302
 site_audit_export                    POST   302 403 403 403 403 302 302 302 302
 workspace_jobs                       GET    302 403 200 200 404 200 302 302 302
@@ -400,6 +429,17 @@ def settled(world: World) -> None:
     )
 
 
+BOARD = {
+    "name": "Helpfulness",
+    "ties": "half",
+    "interval": "clustered",
+    "weights": "none",
+    "stopping": "none",
+    "looks": 5,
+    "anchor_rating": 1000,
+    "elo_k": 4,
+    "seed": 0,
+}
 NEW_PASSWORD = "another long enough secret"
 SETUPS: dict[tuple[str, str], Setup] = {
     ("workspace_new", "POST"): Setup({"name": "Tea spoons"}),
@@ -487,6 +527,13 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_prompt_edits", "POST"): Setup(
         lambda world: {"kind": "split", "value": "held_out", "ids": [world.kwargs["prompt"]]}
     ),
+    ("annotation:board_new", "POST"): Setup(BOARD | {"name": "Politeness"}),
+    ("annotation:board_change", "POST"): Setup(BOARD),
+    ("annotation:board_share", "POST"): Setup({"on": "on"}),
+    ("annotation:board_freeze", "POST"): Setup({"name": "Round 2, before"}),
+    ("api_boards", "POST"): Setup({"name": "Politeness"}),
+    ("api_board", "PATCH"): Setup({"name": "Politeness"}),
+    ("api_board_snapshots", "POST"): Setup({"name": "Round 2, before"}),
     ("annotation:campaign_state", "POST"): Setup({"state": "paused"}),
     ("annotation:campaign_guidelines", "POST"): Setup({"text": "Be kind."}),
     ("annotation:work_submit", "POST"): Setup({"choice": "left"}),

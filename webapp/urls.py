@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.design.urls")),
     path("", include("webapp.health.urls")),
     path("api/v1/workspaces/<slug:slug>/campaigns/", include("annotation.api_urls")),
+    path("api/v1/workspaces/<slug:slug>/boards/", include("annotation.boards.api_urls")),
     path("api/v1/workspaces/<slug:slug>/imports/", include("annotation.import_api_urls")),
     path("api/v1/workspaces/<slug:slug>/prompts/", include("annotation.prompt_api_urls")),
     path("api/v1/workspaces/<slug:slug>/", include("training.api_urls")),

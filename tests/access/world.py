@@ -18,10 +18,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from annotation.actions.assign import assign
+from annotation.boards.actions.board import public_secret, share_board
+from annotation.boards.actions.freeze_board import freeze_board
 from tests import cast
 from tests.annotation.curated import a_curated_prompt
+from tests.annotation.boards.material import a_board, a_vote
 from tests.annotation.imports.uploads import an_import
-from tests.annotation.material import a_campaign
+from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.cast import PASSWORD
 from tests.training.models_world import asking_ids
 from tests.training.snapshots import a_snapshot
@@ -129,6 +132,10 @@ MEANT = {
     ("annotation:import", "pk"): "imported",
     ("annotation:", "pk"): "campaign",
     ("annotation:", "assignment_pk"): "assignment",
+    ("annotation:board_download", "name"): "board_file",
+    ("annotation:board_snapshot", "snapshot"): "board_snapshot",
+    ("public_board", "name"): "board_file",
+    ("public_board", "secret"): "board_secret",
 }
 
 
@@ -250,6 +257,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "job": job.pk,
         "snapshot": a_snapshot(workspace, manager).pk,
         **curated,
+        **_board_ids(workspace, manager),
         "session": session.pk if session else ABSENT,
         "name": "end-sessions",
         "rest": "no/such/thing/",
@@ -257,4 +265,23 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "key": "no-such-key",
         "uidb36": user_pk_to_url_str(annotator),
         **asking_ids(workspace, manager, annotator),
+    }
+
+
+def _board_ids(workspace: Workspace, manager: User) -> dict[str, Any]:
+    """A board with a vote, a snapshot and a public link that shows everything."""
+    board = a_board(workspace, manager)
+    prompt = a_prompt(workspace)
+    vote = a_vote(
+        prompt, an_answer(prompt, generator="ant"), an_answer(prompt, generator="bee"), "left"
+    )
+    snapshot = freeze_board(board=board, by=manager, name="Before")
+    shared = share_board(board=board, by=manager, on=True, people=True, texts=True)
+    return {
+        "board": board.pk,
+        "board_snapshot": snapshot.pk,
+        "vote": f"c{vote.pk}",
+        "section": "ratings",
+        "board_file": "ratings.csv",
+        "board_secret": public_secret(shared),
     }
