@@ -61,7 +61,7 @@ class BoardChange(BoardBody):
     name = serializers.CharField(max_length=100, required=False)
 
 
-class SnapshotRow(serializers.Serializer):
+class BoardSnapshotRow(serializers.Serializer):
     id = serializers.IntegerField()
     name = serializers.CharField()
     votes = serializers.IntegerField()
@@ -70,15 +70,15 @@ class SnapshotRow(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
-class SnapshotBody(Strict):
+class BoardSnapshotBody(Strict):
     name = serializers.CharField(max_length=100)
 
 
-class JobAnswer(serializers.Serializer):
+class BoardJob(serializers.Serializer):
     job = serializers.IntegerField(allow_null=True, help_text="null: one is waiting already")
 
 
-class VoteRow(serializers.Serializer):
+class BoardVoteRow(serializers.Serializer):
     id = serializers.IntegerField(source="pk")
     prompt = serializers.IntegerField(source="prompt_id")
     judged_by = serializers.CharField(source="source")
@@ -193,10 +193,10 @@ class BoardEndpoint(Endpoint):
 
 
 class BoardRefreshEndpoint(Endpoint):
-    serializer_class = JobAnswer
+    serializer_class = BoardJob
 
     @extend_schema(
-        summary="Count the votes that came since", request=None, responses={202: JobAnswer}
+        summary="Count the votes that came since", request=None, responses={202: BoardJob}
     )
     def post(self, request: Request, slug: str, board: int) -> Response:
         found = _board(api_workspace(request, slug, *READS), board)
@@ -206,20 +206,20 @@ class BoardRefreshEndpoint(Endpoint):
 
 class BoardSnapshotsEndpoint(Endpoint):
     is_list = True
-    serializer_class = SnapshotRow
+    serializer_class = BoardSnapshotRow
 
     @extend_schema(summary="Snapshots of a board, newest first")
     def get(self, request: Request, slug: str, board: int) -> Response:
         return self.paged(snapshots_of(_board(api_workspace(request, slug, *READS), board)))
 
     @extend_schema(
-        summary="Keep the board as it is now", request=SnapshotBody, responses={202: JobAnswer}
+        summary="Keep the board as it is now", request=BoardSnapshotBody, responses={202: BoardJob}
     )
     def post(self, request: Request, slug: str, board: int) -> Response:
         found = _board(api_workspace(request, slug, *MANAGES), board)
-        name = self.wanted(SnapshotBody)["name"]
+        name = self.wanted(BoardSnapshotBody)["name"]
         job = ask_to_freeze(board=found, by=person_of(request), name=name)
-        return Response(JobAnswer({"job": job.pk}).data, status=202)
+        return Response(BoardJob({"job": job.pk}).data, status=202)
 
 
 VOTE_PARAMETERS = [
@@ -241,7 +241,7 @@ VOTE_PARAMETERS = [
 
 class BoardVotesEndpoint(Endpoint):
     is_list = True
-    serializer_class = VoteRow
+    serializer_class = BoardVoteRow
 
     @extend_schema(summary="The votes behind a board's figures", parameters=VOTE_PARAMETERS)
     def get(self, request: Request, slug: str, board: int) -> Response:
