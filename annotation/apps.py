@@ -16,6 +16,5 @@ class AnnotationConfig(AppConfig):
         navigation.register(5, _("Prompts"), "annotation:prompts", READS, icon="text")
         navigation.register(10, _("Campaigns"), "annotation:campaigns", icon="layers")
         navigation.register(22, _("Imports"), "annotation:imports", READS, icon="upload")
-        navigation.register(8, _("Imports"), "annotation:imports", READS, icon="upload")
         navigation.register(20, _("Boards"), "annotation:boards", READS, icon="chart")
         navigation.register(12, _("My work"), "annotation:own_work", WORKS, icon="edit")

@@ -21,8 +21,8 @@ from annotation.actions.assign import assign
 from annotation.boards.actions.board import public_secret, share_board
 from annotation.boards.actions.freeze_board import freeze_board
 from tests import cast
-from tests.annotation.curated import a_curated_prompt
 from tests.annotation.boards.material import a_board, a_vote
+from tests.annotation.curated import a_curated_prompt
 from tests.annotation.imports.uploads import an_import
 from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.cast import PASSWORD
