@@ -50,8 +50,11 @@ CROSS JOIN LATERAL (
     FROM ({said}) u
 ) s
 """
+# A vote without a group is known by its digest; imported again it has that as its group, and stays
+# where it was.
 _ORDER = """
-ORDER BY p.text_hash, s.digest COLLATE "C", s.again, s.place, s.first_key COLLATE "C",
+ORDER BY p.text_hash, (CASE WHEN s.grp = '' THEN s.digest ELSE s.grp END) COLLATE "C",
+    s.digest COLLATE "C", s.again, s.place, s.first_key COLLATE "C",
     s.second_key COLLATE "C"
 """
 # What is alike in all judgements. A ballot's digest is its content: who said what of which answers.
@@ -180,7 +183,7 @@ SELECT {ballot}, c.text, c.generator AS model, {liked} AS liked, '' AS grp, fals
 """
 _PLAIN_PROMPT = """
 SELECT 'prompt' AS kind, b.id, '' AS source, '' AS person, '' AS digest, false AS tie,
-    '' AS strength, 0 AS place, '' AS first_key, '' AS second_key, NULL AS reason
+    '' AS strength, '' AS grp, 0 AS place, '' AS first_key, '' AS second_key, NULL AS reason
 FROM export_ballot b WHERE b.prompt_id = p.id
 """
 

@@ -398,6 +398,7 @@ class Tables:
                 "left_id": left,
                 "right_id": right,
                 "choice": row.choice,
+                "strength": row.step,
                 "order_known": row.order_known,
                 "right_share": row.right_share,
             }

@@ -14,7 +14,9 @@ ROLES = (SYSTEM, USER, ASSISTANT, TOOL)
 LEFT, RIGHT, TIE, BOTH_BAD = "left", "right", "tie", "both_bad"
 CHOICES = (LEFT, RIGHT, TIE, BOTH_BAD)
 
-HUMAN, JUDGE = "human", "judge"
+HUMAN, JUDGE, SIMULATED = "human", "judge", "simulated"
+# Our own four steps of how much better, strongest first (Comparison.strength).
+STEPS = ("significantly_better", "better", "slightly_better", "negligibly_better")
 
 
 class Message(Struct, frozen=True, omit_defaults=True):
@@ -81,9 +83,10 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     """Two answers to one prompt and the choice between them.
 
     choice: one of CHOICES. strength: how much better, on the source's own scale (`metadata` names
-    it). right_share: the probability that the right one is better, 0 to 1, where a judge gave one.
-    order_known: whether left was really shown left (or first); files of chosen and rejected do not
-    say, and their order must not enter a statistic of positions.
+    it). step: the same as one of STEPS, where the source says it so. right_share: the probability
+    that the right one is better, 0 to 1, where a judge gave one. order_known: whether left was
+    really shown left (or first); files of chosen and rejected do not say, and their order must not
+    enter a statistic of positions.
     """
 
     prompt: PromptRow
@@ -91,6 +94,7 @@ class ComparisonRow(Struct, frozen=True, kw_only=True):
     right: Answer
     choice: str
     strength: float | None = None
+    step: str = ""
     right_share: float | None = None
     order_known: bool = False
     annotator: str = ""

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from msgspec import structs
+
 from annotation.imports.formats.conversations import refuse_without_question
 from annotation.imports.formats.fields import (
     keep,
@@ -13,6 +15,13 @@ from annotation.imports.formats.fields import (
     yes_or_no,
 )
 from annotation.imports.formats.format import Format, has
+from annotation.imports.formats.own_export import (
+    is_own,
+    own_answer,
+    own_comparison,
+    own_judge,
+    own_prompt,
+)
 from annotation.imports.formats.preference_answers import (
     answer_after,
     chosen_and_rejected,
@@ -60,7 +69,8 @@ def _read_prompt_completion(record: dict[str, Any], reading: Reading) -> list[Ro
     turns, answer = _prompt_and_completion(record, reading)
     if not answer.strip():
         raise Refused("is empty", "completion")
-    return [DemonstrationRow(prompt=_prompt(record, turns), text=answer)]
+    author = label(record, "annotator") if is_own(record) else ""
+    return [DemonstrationRow(prompt=_prompt(record, turns), text=answer, author=author)]
 
 
 def _recognise_unpaired(record: Any) -> str:
@@ -69,7 +79,12 @@ def _recognise_unpaired(record: Any) -> str:
 
 def _read_unpaired(record: dict[str, Any], reading: Reading) -> list[Row]:
     turns, answer = _prompt_and_completion(record, reading)
-    return [thumb(_prompt(record, turns), answer, record, "label")]
+    row = thumb(_prompt(record, turns), answer, record, "label")
+    if is_own(record):
+        row = structs.replace(
+            row, answer=own_answer(record, row.answer), judged_by=own_judge(record)
+        )
+    return [row]
 
 
 def thumb(prompt: PromptRow, answer: str, record: dict[str, Any], key: str) -> RatingRow:
@@ -102,17 +117,16 @@ def _read_preference(record: dict[str, Any], reading: Reading) -> list[Row]:
     turns, chosen, rejected = chosen_and_rejected(record, reading, turns)
     refuse_without_question(turns, "prompt")
     margin = number(record, "margin")
-    return [
-        preference(
-            _prompt(record, turns),
-            judged_answer(chosen, optional_text(record, "chosen_model")),
-            judged_answer(rejected, optional_text(record, "rejected_model")),
-            strength=margin,
-            annotator=label(record, "annotator"),
-            group=label(record, "group"),
-            metadata={"strength_scale": "margin"} if margin is not None else {},
-        )
-    ]
+    row = preference(
+        _prompt(record, turns),
+        judged_answer(chosen, optional_text(record, "chosen_model")),
+        judged_answer(rejected, optional_text(record, "rejected_model")),
+        strength=margin,
+        annotator=label(record, "annotator"),
+        group=label(record, "group"),
+        metadata={"strength_scale": "margin"} if margin is not None else {},
+    )
+    return [own_comparison(record, row) if is_own(record) else row]
 
 
 def _required(record: dict[str, Any], key: str) -> Any:
@@ -122,11 +136,12 @@ def _required(record: dict[str, Any], key: str) -> Any:
 
 
 def _prompt(record: dict[str, Any], turns: tuple[Message, ...]) -> PromptRow:
-    return PromptRow(
+    prompt = PromptRow(
         messages=turns,
         source_id=label(record, "prompt_id") or label(record, "id"),
         metadata=keep(record, ("tools", "chat_template_kwargs", "source", "template")),
     )
+    return own_prompt(record, prompt) if is_own(record) else prompt
 
 
 def _prompt_and_completion(
