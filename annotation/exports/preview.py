@@ -84,14 +84,18 @@ def _shown(pick: Pick) -> list[Shown]:
 
 
 def together(rows: list[dict[str, Any]], *, whole: bool) -> list[Shown]:
-    """Preference rows by ballot, the first few. whole: no row is missing at the end."""
+    """Preference rows by ballot, the first few, rankings before votes.
+
+    whole: no row is missing at the end.
+    """
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[row["group"]].append(row)
     ballots = list(groups.values())
     if not whole and len(ballots) > 1:
         ballots.pop()
-    return [Shown(ballot, _in_letters(ballot)) for ballot in ballots[:SHOWN]]
+    shown = [Shown(ballot, _in_letters(ballot)) for ballot in ballots]
+    return sorted(shown, key=lambda ballot: not ballot.said)[:SHOWN]
 
 
 def _in_letters(rows: list[dict[str, Any]]) -> str:
