@@ -577,7 +577,7 @@ def test_a_missing_tracker_is_named(tmp_path: Path, base: Path) -> None:
         pytest.skip("mlflow is installed")
     folder = write_run(tmp_path, "sft", "prompt_completion", model=base, trackers=["mlflow"])
     assert run_here(folder) == 2
-    assert "pip install mlflow" in result(folder)["sentence"]
+    assert "pip install rondo[mlflow]" in result(folder)["sentence"]
 
 
 def test_a_pad_token_equal_to_eos_is_replaced(base: Path, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class EventLog:
     def __init__(self, path: Path | None) -> None:
         self._file = None
         self._listeners: list[Listener] = []
+        self._closers: list[Callable[[], None]] = []
         if path is not None:
             torn = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
             # Unbuffered: a line is in the kernel's hands on return, even if we are killed.
@@ -58,8 +59,11 @@ class EventLog:
             if torn:
                 self._file.write(b"\n")
 
-    def listen(self, listener: Listener) -> None:
+    def listen(self, listener: Listener, close: Callable[[], None] | None = None) -> None:
+        """Hand every event to `listener` from now on; `close` is called once, at the end."""
         self._listeners.append(listener)
+        if close is not None:
+            self._closers.append(close)
 
     def phase(self, phase: Phase) -> None:
         self._emit("phase", phase=str(phase))
@@ -101,6 +105,8 @@ class EventLog:
         self._emit("log", sentence=sentence)
 
     def close(self) -> None:
+        while self._closers:
+            self._closers.pop()()
         if self._file is not None:
             self._file.close()
             self._file = None

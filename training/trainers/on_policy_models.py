@@ -27,6 +27,7 @@ from training.trainers.loading import (
     load_causal_model,
     load_reward_model,
     load_tokenizer,
+    uses_bf16,
 )
 from training.trainers.outcome import BadInput
 from training.trainers.processes import Processes
@@ -36,7 +37,7 @@ from training.trainers.run_config import ModelSource
 from training.trainers.run_directory import Run
 from training.trainers.settings import LoraSettings
 from training.trainers.tokenising import Texts
-from training.trainers.vllm_generation import VLLMSampler, require_vllm
+from training.trainers.vllm_generation import VLLMSampler, refuse_vllm, require_vllm
 
 
 class Scorer(Protocol):
@@ -113,6 +114,7 @@ def load_models(
     config = run.config
     wants_vllm = getattr(config.settings, "engine", "transformers") == "vllm"
     if wants_vllm:
+        refuse_vllm(config, processes.world_size)
         require_vllm()  # said before minutes of loading
     torch.manual_seed(config.seed)  # fresh adapters and heads are the same on every process
     tokenizer = load_tokenizer(run, config.model)
@@ -133,7 +135,12 @@ def load_models(
     texts = Texts(tokenizer)
     models = OnPolicyModels(actors, tokenizer, texts, stops, tokenizer.pad_token_id, scorer)
     if wants_vllm:
-        models.vllm = VLLMSampler(run.resolve(config.model.path), config.training.max_length)
+        models.vllm = VLLMSampler(
+            run.resolve(config.model.path),
+            config.training.max_length,
+            bf16=uses_bf16(run),
+            seed=config.seed,
+        )
     if config.training.gradient_checkpointing:
         _checkpoint_activations(actors)
     run.enter(Phase.PREPARING)

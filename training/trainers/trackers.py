@@ -6,14 +6,20 @@ never end a run. Only figures are sent, by the names of docs/metrics.md; no text
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from training.trainers.outcome import BadInput
 from training.trainers.run_directory import Run
 
-LogFigures = Callable[[int, dict[str, float]], None]
+
+class Tracker(NamedTuple):
+    """`log(step, figures)`, and `close()`, which sends what is still waiting."""
+
+    log: Callable[[int, dict[str, float]], None]
+    close: Callable[[], None]
+
 
 
 def connect_trackers(run: Run) -> None:
@@ -25,16 +31,28 @@ def connect_trackers(run: Run) -> None:
         return
     for name in run.config.trackers:
         try:
-            log = _OPENERS[name](run)
+            tracker = _OPENERS[name](run)
         except ImportError as error:
             raise BadInput(
                 f"trackers names {name}, whose package is not installed. Install it with "
-                f"pip install {name}, or leave it out; events.jsonl has every figure."
+                f"pip install rondo[{name}], or leave it out; events.jsonl has every figure."
             ) from error
-        run.events.listen(_listener(run, name, log))
+        run.events.listen(_listener(run, name, tracker.log), _closer(run, name, tracker.close))
 
 
-def _listener(run: Run, name: str, log: LogFigures) -> Callable[[dict[str, Any]], None]:
+def _closer(run: Run, name: str, close: Callable[[], None]) -> Callable[[], None]:
+    def close_safely() -> None:
+        try:
+            close()
+        except Exception as error:  # the run is over, and must end as it ended
+            run.events.warning("tracker", f"{name} could not be closed: {error}.")
+
+    return close_safely
+
+
+def _listener(
+    run: Run, name: str, log: Callable[[int, dict[str, float]], None]
+) -> Callable[[dict[str, Any]], None]:
     state = {"on": True}
 
     def listen(event: dict[str, Any]) -> None:
@@ -59,7 +77,7 @@ def _settings(run: Run) -> dict[str, Any]:
     return found
 
 
-def _tensorboard(run: Run) -> LogFigures:
+def _tensorboard(run: Run) -> Tracker:
     from torch.utils.tensorboard import SummaryWriter
 
     writer = SummaryWriter(log_dir=str(run.path / "tensorboard"))
@@ -69,29 +87,29 @@ def _tensorboard(run: Run) -> LogFigures:
             writer.add_scalar(key, value, step)
         writer.flush()
 
-    return log
+    return Tracker(log, writer.close)
 
 
-def _with_init(module: str) -> Callable[[Run], LogFigures]:
+def _with_init(module: str) -> Callable[[Run], Tracker]:
     """wandb, and trackio, which keeps to its interface."""
 
-    def opener(run: Run) -> LogFigures:
+    def opener(run: Run) -> Tracker:
         tracker = import_module(module)
         tracker.init(project="rondo", name=run.path.name, config=_settings(run))
-        return lambda step, figures: tracker.log(figures, step=step)
+        return Tracker(lambda step, figures: tracker.log(figures, step=step), tracker.finish)
 
     return opener
 
 
-def _mlflow(run: Run) -> LogFigures:
+def _mlflow(run: Run) -> Tracker:
     mlflow = import_module("mlflow")
     mlflow.set_experiment("rondo")
     mlflow.start_run(run_name=run.path.name)
     mlflow.log_params(_settings(run))
-    return lambda step, figures: mlflow.log_metrics(figures, step=step)
+    return Tracker(lambda step, figures: mlflow.log_metrics(figures, step=step), mlflow.end_run)
 
 
-_OPENERS: dict[str, Callable[[Run], LogFigures]] = {
+_OPENERS: dict[str, Callable[[Run], Tracker]] = {
     "tensorboard": _tensorboard,
     "trackio": _with_init("trackio"),
     "wandb": _with_init("wandb"),
