@@ -1,5 +1,7 @@
 """/api/v1/workspaces/<slug>/campaigns/: the same work for programs, answers by letter too."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,12 +18,14 @@ from annotation.access import READS, WORKS, campaigns_to_work_in
 from annotation.actions.assign import assign
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
-from annotation.domain.answers import Unanswered
+from annotation.domain.answers import LETTERS, Unanswered
+from annotation.domain.rating_scales import SpanLabel
 from annotation.models import Assignment, Campaign, Completion
 from annotation.models.campaigns import Kind, State
 from annotation.models.judgements import Choice, Strength
 from annotation.queries import campaigns_with_progress, held_assignment
-from annotation.work_form import LETTERS, read_submission
+from annotation.ratings import ratings_in, scales_of
+from annotation.work_form import read_submission
 from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.filters import Filter
 from webapp.api.permissions import api_workspace
@@ -43,6 +47,16 @@ class ShownRow(serializers.Serializer):
     text = serializers.CharField()
 
 
+class ScaleRow(serializers.Serializer):
+    """A question about each answer. A tag is 0 unless it is given."""
+
+    aspect = serializers.CharField()
+    question = serializers.CharField()
+    lowest = serializers.IntegerField()
+    highest = serializers.IntegerField()
+    is_tag = serializers.BooleanField()
+
+
 class ItemRow(serializers.Serializer):
     """What is to be judged, and what the submission must name."""
 
@@ -51,11 +65,25 @@ class ItemRow(serializers.Serializer):
     kind = serializers.ChoiceField(Kind.choices)
     messages = serializers.JSONField(help_text="The prompt: a list of {role, content}")
     answers = ShownRow(many=True)
+    asks = ScaleRow(many=True, help_text="To be answered about each answer, in `ratings`")
     lease_until = serializers.DateTimeField(allow_null=True)
 
 
 class ClaimRow(serializers.Serializer):
     item = ItemRow(allow_null=True, help_text="null: nothing (more) for you here")
+
+
+class RatingBody(Strict):
+    letter = serializers.CharField(max_length=1)
+    aspect = serializers.CharField(max_length=60)
+    score = serializers.IntegerField()
+
+
+class PartBody(Strict):
+    letter = serializers.CharField(max_length=1)
+    start = serializers.IntegerField(min_value=0, help_text="Code points, line ends as \\n")
+    end = serializers.IntegerField(min_value=1, help_text="Just after the last character")
+    kind = serializers.ChoiceField([(label.value, label.value) for label in SpanLabel])
 
 
 class AnswerBody(Strict):
@@ -67,6 +95,8 @@ class AnswerBody(Strict):
     ranking = serializers.CharField(
         required=False, max_length=200, help_text="Letters, best first: D > C > A = B"
     )
+    ratings = RatingBody(many=True, required=False)
+    parts = PartBody(many=True, required=False)
     comment = serializers.CharField(required=False, max_length=5000, allow_blank=True)
     seconds = serializers.FloatField(required=False, min_value=0, max_value=86_400)
 
@@ -126,11 +156,12 @@ class SubmitEndpoint(Endpoint):
     )
     def post(self, request: Request, slug: str, campaign: int, assignment: int) -> Response:
         held = _assignment(request, slug, campaign, assignment)
-        form = {name: str(value) for name, value in self.wanted(AnswerBody).items()}
-        if "ranking" in form:
-            form["typed"] = form.pop("ranking")
+        form = _fields(held.campaign, self.wanted(AnswerBody))
         try:
-            submission = read_submission(held.campaign.kind, held.shown_order, form)
+            submission = replace(
+                read_submission(held.campaign.kind, held.shown_order, form),
+                ratings=ratings_in(held.campaign, held, form),
+            )
             row = submit(assignment=held, annotator=person_of(request), submission=submission)
         except Unanswered as missing:
             raise ValidationError(str(missing)) from None
@@ -150,6 +181,28 @@ class SkipEndpoint(Endpoint):
         if skip(assignment=held, annotator=person_of(request), **self.wanted(SkipBody)) is None:
             raise Lost(_("You do not hold this item any more."))
         return self.one({"item": None})
+
+
+def _fields(campaign: Campaign, body: dict[str, Any]) -> dict[str, str]:
+    """The body as the fields of the page's form."""
+    ratings, parts = body.pop("ratings", []), body.pop("parts", [])
+    form = {name: str(value) for name, value in body.items()}
+    if "ranking" in form:
+        form["typed"] = form.pop("ranking")
+    places = {scale.aspect: number for number, scale in enumerate(scales_of(campaign))}
+    for rating in ratings:
+        if rating["aspect"] not in places:
+            asked = ", ".join(places) or _("nothing")
+            raise ValidationError(
+                _("%(given)s is not asked here. Asked: %(asked)s.")
+                % {"given": rating["aspect"], "asked": asked}
+            )
+        form[f"rate-{rating['letter']}-{places[rating['aspect']]}"] = str(rating["score"])
+    for part in parts:
+        name = f"marks-{part['letter']}"
+        rows = json.loads(form.get(name, "[]"))
+        form[name] = json.dumps([*rows, [part["start"], part["end"], part["kind"]]])
+    return form
 
 
 def _assignment(request: Request, slug: str, campaign: int, pk: int) -> Assignment:
@@ -177,5 +230,6 @@ def _item(campaign: Campaign, held: Assignment) -> dict[str, Any]:
             {"letter": letter, "text": texts[pk].text}
             for letter, pk in zip(LETTERS, held.shown_order, strict=False)
         ],
+        "asks": scales_of(campaign) if campaign.asks else [],
         "lease_until": held.lease_until,
     }

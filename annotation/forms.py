@@ -7,7 +7,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from annotation.actions.open_campaign import Plan
-from annotation.models import Campaign, Completion, Split
+from annotation.domain.rating_scales import Ask
+from annotation.models import Attribute, Campaign, Completion, Split
 from annotation.models.campaigns import Kind, Purpose
 from annotation.prompt_filter import PromptFilter
 from annotation.quality_effect import Thresholds
@@ -75,6 +76,25 @@ class CampaignForm(forms.Form):
         max_value=50,
         help_text=_("Own items asked again unseen: how consistent a person is. 10 is usual."),
     )
+    asks = forms.MultipleChoiceField(
+        label=_("Ask about each answer too"),
+        required=False,
+        choices=[
+            (Ask.OVERALL, _("overall quality, 1 to 7")),
+            (Ask.TAGS, _("InstructGPT’s tags: hallucination, harmful advice, opinion ...")),
+            (Ask.SAFETY, _("safe or not safe")),
+            (Ask.SENTENCES, _("each sentence: correct, ambiguous or incorrect")),
+            (Ask.SPANS, _("parts to mark: six kinds of hallucination, and other")),
+        ],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    attributes = forms.ModelMultipleChoiceField(
+        label=_("Attributes of this workspace"),
+        queryset=Attribute.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Scales with a rubric of your own; see “Attributes” on the campaigns’ page."),
+    )
     gold = forms.IntegerField(
         label=_("Hidden checks, in per cent"),
         required=False,
@@ -139,6 +159,9 @@ class CampaignForm(forms.Form):
         field = self.fields["generators"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(name, name or _("(unknown)")) for name in generators[:200]]
+        attributes = self.fields["attributes"]
+        assert isinstance(attributes, forms.ModelMultipleChoiceField)
+        attributes.queryset = Attribute.objects.filter(workspace=workspace, retired_at=None)
         people = self.fields["workers"]
         assert isinstance(people, forms.ModelMultipleChoiceField)
         people.queryset = User.objects.filter(
@@ -172,6 +195,8 @@ class CampaignForm(forms.Form):
             workers=tuple(cleaned["workers"]),
             cap=cleaned["cap"],
             repeat_share=cleaned["repeats"] / 100,
+            asks=tuple(cleaned["asks"]),
+            attributes=tuple(cleaned["attributes"]),
             gold_share=(cleaned["gold"] or 0) / 100,
             training_pass=(cleaned["training"] or 0) / 100,
             pause_below=cleaned["pause_below"] / 100 if cleaned["pause_below"] else None,
@@ -246,3 +271,17 @@ class ThresholdsForm(forms.Form):
             for name in ("checks", "agrees", "same", "estimated", "fast")
         }
         return Thresholds(answers=cleaned["answers"] or 1, anomalous=cleaned["anomalous"], **shares)
+
+
+class AttributeForm(forms.Form):
+    name = forms.CharField(max_length=50, label=_("Name"), help_text=_("For example “helpful”."))
+    question = forms.CharField(max_length=200, label=_("Question"))
+    lowest = forms.IntegerField(label=_("Lowest value"), initial=1, min_value=-10, max_value=100)
+    highest = forms.IntegerField(label=_("Highest value"), initial=5, min_value=-10, max_value=100)
+    rubric = forms.CharField(
+        label=_("Rubric"),
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text=_("What each value means: a line for each, the lowest first."),
+    )

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from annotation.views import campaigns, checks, imports, quality, work
+from annotation.views import attributes, campaigns, checks, imports, quality, work
 
 app_name = "annotation"
 urlpatterns = [
@@ -31,6 +31,10 @@ urlpatterns = [
     path("campaigns/<int:pk>/checks/<int:item>/", checks.check_edit, name="check"),
     path("campaigns/<int:pk>/checks/<int:item>/remove/", checks.check_remove, name="check_remove"),
     path("prompts/", include("annotation.prompt_urls")),
+    path("attributes/", attributes.attribute_list, name="attributes"),
+    path(
+        "attributes/<int:attribute>/retire/", attributes.attribute_retire, name="attribute_retire"
+    ),
     path("work/", campaigns.own_work, name="own_work"),
     path("work/<int:pk>/", work.work, name="work"),
     path("work/<int:pk>/statistics/", quality.own_statistics, name="own_statistics"),

@@ -12,13 +12,13 @@ from typing import Any
 
 from annotation.actions.submit import Submission
 from annotation.domain import answers
-from annotation.domain.answers import Unanswered
+from annotation.domain.answers import LETTERS, Unanswered
 from annotation.domain.preferences import MalformedRanking, parse_ranking
 from annotation.models.campaigns import Kind
 
-LETTERS = "ABCDEFGHI"
 LONGEST_COMMENT = 5000
 A_DAY = 86_400
+PREFIXES = ("tier-", "rate-", "marks-", "sentence-")
 FIELDS = {"text", "choice", "strength", "comment", "typed"}
 
 
@@ -27,7 +27,7 @@ def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in form.items()
-        if value and (name in FIELDS or name.startswith("tier-"))
+        if value and (name in FIELDS or name.startswith(PREFIXES))
     }
 
 

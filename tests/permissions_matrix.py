@@ -185,6 +185,9 @@ annotation:use_cases                 GET    302 403 200 200 404 200 302 302 302
 annotation:use_case_save             POST   302 403 403 302 404 302 302 302 302
 annotation:use_case_guess            POST   302 403 403 302 404 302 302 302 302
 annotation:use_case_delete           POST   302 403 403 302 404 302 302 302 302
+annotation:attributes                GET    302 403 403 200 404 200 302 302 302
+annotation:attributes                POST   302 403 403 302 404 302 302 302 302
+annotation:attribute_retire          POST   302 403 403 302 404 302 302 302 302
 annotation:own_work                  GET    302 200 403 200 404 200 302 302 302
 annotation:work                      GET    302 200 403 200 404 200 302 302 302
 annotation:work_next                 POST   302 302 403 302 404 302 302 302 302
@@ -498,6 +501,9 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("annotation:check", "POST"): Setup(
         {"choice": "left", "purpose": "gold", "explanation": "It is true."},
         allows=frozenset({"comment", "strength"}),
+    ),
+    ("annotation:attributes", "POST"): Setup(
+        {"name": "kind", "question": "Is it kind?", "lowest": "1", "highest": "5"}
     ),
     ("annotation:thresholds", "POST"): Setup(
         lambda world: {"state": "paused", "person": str(world.kwargs["person"])}

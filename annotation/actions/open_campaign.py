@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from annotation.domain.rating_scales import Ask
 from annotation.models import Campaign, CampaignWorker, Guidelines, Item, Prompt
 from annotation.models.campaigns import Kind, State
 from annotation.prompt_filter import PromptFilter
@@ -57,6 +58,8 @@ class Plan:
     workers: tuple[Any, ...] = ()  # users; none: everybody who may work in the workspace
     cap: int | None = None
     repeat_share: float = 0.0
+    asks: tuple[str, ...] = ()  # rating_scales.Ask, about each answer
+    attributes: tuple[Any, ...] = ()
     gold_share: float = 0.0
     training_pass: float = 0.0
     pause_below: float | None = None
@@ -125,6 +128,7 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         everyone=not plan.workers,
         cap=plan.cap,
         repeat_share=plan.repeat_share,
+        asks=_asks(plan),
         gold_share=plan.gold_share,
         training_pass=plan.training_pass,
         pause_below=plan.pause_below,
@@ -134,11 +138,20 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         state=state,
         opened_at=timezone.now() if state == State.OPEN else None,
     )
+    campaign.attributes.set(plan.attributes)
     Guidelines.objects.create(campaign=campaign, version=1, text=plan.guidelines, created_by=by)
     CampaignWorker.objects.bulk_create(
         CampaignWorker(campaign=campaign, user=user) for user in plan.workers
     )
     return campaign
+
+
+def _asks(plan: Plan) -> list[str]:
+    """In the order in which they are shown; a demonstration has no answer to ask about."""
+    if plan.kind == Kind.DEMONSTRATION:
+        return []
+    chosen = {*plan.asks, *([Ask.ATTRIBUTES] if plan.attributes else [])}
+    return [ask.value for ask in Ask if ask in chosen]
 
 
 def _opened(campaign: Campaign, by: Any, items: int) -> None:

@@ -13,6 +13,7 @@ from annotation.models import (
     Campaign,
     Comparison,
     Demonstration,
+    Marking,
     Ranking,
     Rating,
     Standing,
@@ -22,7 +23,7 @@ from annotation.standings import ENOUGH_CHECKS, checks_of, gold_accuracy
 from webapp.audit.actions.record import record
 
 WORKS = "works"  # no row: nothing was said about this person
-JUDGEMENTS = (Comparison, Demonstration, Ranking, Rating)
+JUDGEMENTS = (Comparison, Demonstration, Ranking, Rating, Marking)
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from annotation.models import (
     DuplicateCluster,
     Item,
     ItemCompletion,
+    Marking,
     Prompt,
     PromptEdit,
     PromptMerge,
@@ -30,7 +31,7 @@ from annotation.prompt_filter import PromptFilter
 from webapp.audit.actions.record import record
 
 State = DuplicateCluster.State
-MOVED = (Completion, Comparison, Ranking, Demonstration, Rating, Item)
+MOVED = (Completion, Comparison, Ranking, Demonstration, Rating, Marking, Item)
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,11 +24,14 @@ from annotation.models import (
     Comparison,
     Demonstration,
     Draft,
+    Marking,
     Ranking,
     RankingEntry,
+    Rating,
 )
 from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Kind, Purpose, State
+from annotation.ratings import Ratings
 from webapp.audit.actions.record import record
 
 Judged = Demonstration | Comparison | Ranking
@@ -50,6 +54,7 @@ class Submission:
     attempt: int
     comment: str = ""
     seconds: float | None = None
+    ratings: Ratings = field(default_factory=Ratings)
     typed: dict[str, Any] = field(default_factory=dict)
 
 
@@ -140,6 +145,7 @@ def _store(
     )
     if isinstance(submission.answer, answers.RankedAnswers):
         RankingEntry.objects.bulk_create(_entries(judged, assignment, submission.answer))
+    _keep_ratings(judged, assignment, submission)
     Draft.objects.filter(item_id=assignment.item_id, annotator=annotator).delete()
     record(
         actor=annotator,
@@ -150,6 +156,42 @@ def _store(
     if assignment.purpose == Purpose.GOLD:
         pause_where_checks_fail(campaign=assignment.campaign, user=annotator)
     return judged
+
+
+def _keep_ratings(judged: Judged, assignment: Assignment, submission: Submission) -> None:
+    """Scores and marked parts, beside the judgement; a correction withdraws the earlier ones."""
+    if assignment.submitted_at is not None:
+        for earlier in (Rating, Marking):
+            given = earlier.objects.filter(assignment=assignment, withdrawn_at__isnull=True)
+            given.update(withdrawn_at=Now())
+    common: dict[str, Any] = {
+        "prompt_id": judged.prompt_id,
+        "annotator_id": judged.annotator_id,
+        "assignment": assignment,
+        "is_check": judged.is_check,
+        "group": str(submission.key),
+    }
+    Rating.objects.bulk_create(
+        Rating(
+            **common,
+            completion_id=completion,
+            aspect=scale.aspect,
+            score=score,
+            lowest=scale.lowest,
+            highest=scale.highest,
+        )
+        for completion, scale, score in submission.ratings.scores
+    )
+    Marking.objects.bulk_create(
+        Marking(
+            **common,
+            completion_id=part.completion,
+            start=part.start,
+            end=part.end,
+            label=part.label,
+        )
+        for part in submission.ratings.parts
+    )
 
 
 def _undone(model: type[Judged], assignment: Assignment) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from annotation.domain.battles import Outcome, parse_outcome
 from annotation.domain.preferences import Ranking, Strength
 
+LETTERS = "ABCDEFGHI"  # the names of answers on the screen, in the order shown
 LONGEST_TEXT = 100_000
 
 

@@ -1,6 +1,7 @@
 """People's texts and judgements, one module per noun."""
 
 from annotation.models.assignments import Assignment, Draft, Skip
+from annotation.models.attributes import Attribute
 from annotation.models.boards import Board, BoardReport, BoardSnapshot, PairDraw, PairPlan
 from annotation.models.campaigns import Campaign, CampaignWorker, Guidelines, Item, ItemCompletion
 from annotation.models.curation import (
@@ -19,6 +20,7 @@ from annotation.models.imports import Import, ImportState
 from annotation.models.judgements import (
     Comparison,
     Demonstration,
+    Marking,
     Ranking,
     RankingEntry,
     Rating,
@@ -29,6 +31,7 @@ from annotation.models.standings import Standing
 
 __all__ = [
     "Assignment",
+    "Attribute",
     "Board",
     "BoardReport",
     "BoardSnapshot",
@@ -46,6 +49,7 @@ __all__ = [
     "ImportState",
     "Item",
     "ItemCompletion",
+    "Marking",
     "PairDraw",
     "PairPlan",
     "Prompt",

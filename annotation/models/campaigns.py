@@ -46,6 +46,10 @@ class Campaign(models.Model):
     everyone = models.BooleanField(default=True)  # False: only the people listed in `workers`
     cap = models.PositiveIntegerField(null=True, blank=True)  # items per person; empty: no limit
     repeat_share = models.FloatField(default=0.0)  # own items asked again with the sides swapped
+    asks = ArrayField(
+        models.CharField(max_length=20), default=list, blank=True
+    )  # rating_scales.Ask
+    attributes = models.ManyToManyField("annotation.Attribute", related_name="+", blank=True)
     gold_share = models.FloatField(default=0.0)  # of what a person is handed: hidden checks
     training_pass = models.FloatField(default=0.0)  # share of training right to be let in; 0: any
     pause_below = models.FloatField(null=True, blank=True)  # gold accuracy that pauses a person

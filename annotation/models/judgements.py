@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from annotation.domain import preferences
+from annotation.domain import preferences, rating_scales
 from annotation.domain.battles import Outcome
 from annotation.models.prompts import Completion, Prompt
 
@@ -206,3 +206,33 @@ class Rating(Judgement):
 
     def __str__(self) -> str:
         return f"{self.aspect} {self.score:g}"
+
+
+class Marking(Judgement):
+    """A part of an answer and what is said about it, from character `start` up to `end`.
+
+    Positions count code points of annotation.domain.rating_scales.plain(completion.text).
+    """
+
+    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="markings")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    label = models.CharField(max_length=30)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(start__lt=F("end")), name="a_marked_part_is_not_empty"
+            ),
+            models.CheckConstraint(
+                condition=Q(label__in=sorted(rating_scales.LABELS)),
+                name="a_marked_part_has_a_known_label",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["completion", "label"], name="marking_by_completion"),
+            by_import("marking"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.start}-{self.end}"

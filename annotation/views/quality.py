@@ -18,6 +18,7 @@ from annotation.models.standings import StandingState
 from annotation.quality import campaign_quality
 from annotation.quality_effect import below, effect_of
 from annotation.queries import people_in
+from annotation.rating_report import rating_report
 from webapp.workspaces.access import person_of, workspace_page
 from webapp.workspaces.models import Workspace
 
@@ -30,6 +31,7 @@ def campaign_quality_page(request: HttpRequest, workspace: Workspace, pk: int) -
     context = {
         "campaign": campaign,
         "quality": campaign_quality(campaign),
+        "ratings": rating_report(campaign),
         "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
     }
     return render(request, "annotation/quality.html", context)

@@ -7,9 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from annotation.domain.answers import LETTERS
+from annotation.domain.rating_scales import (
+    Ask,
+    Scale,
+    SentenceLabel,
+    SpanLabel,
+    plain,
+    sentences,
+)
 from annotation.models import Assignment, Campaign, Completion
 from annotation.models.judgements import Strength
-from annotation.work_form import LETTERS
+from annotation.ratings import scales_of
 from webapp.rendering import Rendered, render_markdown
 
 
@@ -18,6 +27,34 @@ class ShownAnswer:
     letter: str
     rendered: Rendered
     tier: str  # the tier that a draft or a refused form gave it
+    scales: list[dict[str, Any]]
+    plain: str  # for marking parts; empty where that is not asked
+    marks: str
+    sentences: list[dict[str, Any]]
+
+
+def _scales(scales: list[Scale], letter: str, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "scale": scale,
+            "name": f"rate-{letter}-{number}",
+            "kept": str(kept.get(f"rate-{letter}-{number}", "")),
+            "values": [(str(value), words) for value, words in scale.values],
+        }
+        for number, scale in enumerate(scales)
+    ]
+
+
+def _sentences(letter: str, text: str, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+    whole = plain(text)
+    return [
+        {
+            "name": f"sentence-{letter}-{number}",
+            "text": whole[start:end],
+            "kept": str(kept.get(f"sentence-{letter}-{number}", "")),
+        }
+        for number, (start, end) in enumerate(sentences(text))
+    ]
 
 
 def guidelines_of(campaign: Campaign) -> Rendered | None:
@@ -30,11 +67,18 @@ def item_context(
 ) -> dict[str, Any]:
     """The item of `assignment` as its template wants it; `kept` fills the fields in."""
     answers = Completion.objects.in_bulk(assignment.shown_order)
+    scales = scales_of(campaign) if campaign.asks else []
     shown = [
         ShownAnswer(
             letter,
             render_markdown(answers[pk].text),
             tier=str(kept.get(f"tier-{letter}", "")),
+            scales=_scales(scales, letter, kept),
+            plain=plain(answers[pk].text) if Ask.SPANS in campaign.asks else "",
+            marks=str(kept.get(f"marks-{letter}", "")),
+            sentences=_sentences(letter, answers[pk].text, kept)
+            if Ask.SENTENCES in campaign.asks
+            else [],
         )
         for letter, pk in zip(LETTERS, assignment.shown_order, strict=False)
     ]
@@ -48,6 +92,10 @@ def item_context(
         "turns": turns,
         "answers": shown,
         "tiers": [str(number) for number in range(1, len(shown) + 1)],
+        "span_labels": list(SpanLabel) if Ask.SPANS in campaign.asks else [],
+        "sentence_labels": list(SentenceLabel),
+        "rates": bool(campaign.asks),
+        "tags": Ask.TAGS in campaign.asks,
         "strengths": Strength.choices,
         "kept": kept,
         "guidelines_text": guidelines_of(campaign),

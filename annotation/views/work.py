@@ -4,6 +4,7 @@ Answers are shown by letter. Nothing in the page, its headers or its order tells
 """
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -26,6 +27,7 @@ from annotation.models import Assignment, Campaign, Draft
 from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Purpose, State
 from annotation.queries import done_today, held_assignment, progress
+from annotation.ratings import ratings_in
 from annotation.standings import checks_of, is_stopped, training_of
 from annotation.views.shown_item import guidelines_of, item_context
 from annotation.work_form import read_submission, typed_fields
@@ -74,7 +76,10 @@ def work_submit(
     assignment = _own(request, campaign, assignment_pk)
     form = {name: str(request.POST[name]) for name in request.POST}
     try:
-        submission = read_submission(campaign.kind, assignment.shown_order, form)
+        submission = replace(
+            read_submission(campaign.kind, assignment.shown_order, form),
+            ratings=ratings_in(campaign, assignment, form),
+        )
         submit(assignment=assignment, annotator=request.user, submission=submission)
     except Unanswered as missing:
         return _again(request, campaign, assignment, form, [str(missing)])

@@ -20,6 +20,7 @@ from django.utils import timezone
 from annotation.actions.assign import assign
 from annotation.boards.actions.board import public_secret, share_board
 from annotation.boards.actions.freeze_board import freeze_board
+from annotation.models import Attribute
 from tests import cast
 from tests.annotation.boards.material import a_board, a_vote
 from tests.annotation.curated import a_curated_prompt
@@ -254,6 +255,9 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "assignment": assignment.pk,
         "imported": imported.pk,
         "item": assignment.item_id,
+        "attribute": Attribute.objects.create(
+            workspace=workspace, name="honest", question="Is it honest?"
+        ).pk,
         "job": job.pk,
         "snapshot": a_snapshot(workspace, manager).pk,
         **curated,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from annotation.actions.assign import assign
-from annotation.models import Comparison, Demonstration, Ranking
+from annotation.models import Comparison, Demonstration, Marking, Ranking
 from annotation.models.campaigns import Campaign, Kind
 from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.browser.conftest import no_sideways_scroll
@@ -179,6 +179,49 @@ def test_the_vote_opens_once_both_answers_were_seen_to_their_end(page: Any, open
     assert page.locator("[data-choice] input:disabled").count() == 4
     page.mouse.wheel(0, 100_000)  # past both ends at once, as with the End key
     page.wait_for_selector("[data-choice] input:enabled", state="attached")
+
+
+def test_ratings_and_marked_parts_on_a_phone_by_keyboard(
+    page: Any, open_work: Any, keyboard: Any, axe: Any, screenshot: Any
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    asks = ("overall", "tags", "safety", "spans", "sentences")
+    campaign = a_campaign(a_workspace(), mia(), items=2, asks=asks)
+    with_texts(campaign, "😀 Water boils at 90 °C. It is wet.", "No.")
+    held = assign(campaign=campaign, annotator=ann(campaign.workspace))
+    assert held is not None
+    letter = "AB"[held.item.completions.get(text="No.").pk == held.shown_order[0]]
+    open_work(campaign)
+    answer = page.locator(f"#answer-{letter}")
+    part = answer.locator("[data-part]")
+    part.focus()
+    keyboard("Control+Home ArrowRight ArrowRight")  # past the two-unit face and the space
+    keyboard("Shift+Control+ArrowRight")
+    answer.get_by_role("button", name="factual error").focus()
+    keyboard("Enter")
+    answer.locator("[data-marked] q", has_text="Water").wait_for()
+    for each in "AB":
+        page.locator(f"#answer-{each} input[name='rate-{each}-0'][value='6']").focus()
+        keyboard("Space")
+        page.locator(f"#answer-{each} input[name='rate-{each}-1'][value='1']").focus()
+        keyboard("Space")
+    page.locator(f"input[name='sentence-{letter}-1']").first.focus()
+    keyboard("Space ArrowRight")
+    axe(page, within="main")
+    no_sideways_scroll(page)
+    screenshot("ratings-360")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    screenshot("ratings-1280")
+    page.get_by_role("group", name="Which answer is better?").scroll_into_view_if_needed()
+    page.locator("[data-choice] input:enabled").first.wait_for(state="attached")
+    page.get_by_label("A is better").check(force=True)
+    keyboard("Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    text = "😀 Water boils at 90 °C. It is wet."
+    assert {text[mark.start : mark.end]: mark.label for mark in Marking.objects.all()} == {
+        "Water": "factual error",
+        "It is wet.": "ambiguous",
+    }
 
 
 def test_nothing_on_the_page_tells_who_wrote_what(page: Any, open_work: Any) -> None:
