@@ -231,6 +231,8 @@ annotation:board_change              GET    302 403 403 200 404 200 302 302 302
 annotation:board_change              POST   302 403 403 302 404 302 302 302 302
 annotation:board_delete              GET    302 403 403 200 404 200 302 302 302
 annotation:board_delete              POST   302 403 403 302 404 302 302 302 302
+annotation:board_campaign            GET    302 403 403 200 404 200 302 302 302
+annotation:board_campaign            POST   302 403 403 302 404 302 302 302 302
 annotation:board_refresh             POST   302 403 302 302 404 302 302 302 302
 annotation:board_share               POST   302 403 403 302 404 302 302 302 302
 annotation:board_freeze              POST   302 403 403 302 404 302 302 302 302
@@ -535,6 +537,18 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ),
     ("annotation:board_new", "POST"): Setup(BOARD | {"name": "Politeness"}),
     ("annotation:board_change", "POST"): Setup(BOARD),
+    ("annotation:board_campaign", "POST"): Setup(
+        {
+            "name": "Pairs",
+            "kind": "comparison",
+            "answers": 4,
+            "strategy": "misorder",
+            "uniform": 10,
+            "most": 10,
+            "batch": 5,
+            "overlap": 1,
+        }
+    ),
     ("annotation:board_share", "POST"): Setup({"on": "on"}),
     ("annotation:board_freeze", "POST"): Setup({"name": "Round 2, before"}),
     ("api_boards", "POST"): Setup({"name": "Politeness"}),

@@ -15,6 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from annotation.actions.give_back import release_expired
+from annotation.boards.actions.draw_pairs import draw_more
 from annotation.domain.gold import check_is_due
 from annotation.models import Assignment, Campaign
 from annotation.models.campaigns import Purpose
@@ -103,12 +104,16 @@ def assign(*, campaign: Campaign, annotator: Any) -> Assignment | None:
     held = held_assignment(annotator, campaign)
     if held is not None or not _may_take_more(campaign, annotator):
         return held
-    _hand_out(campaign, annotator)  # or another window of the same person did, at this moment
+    # Nothing: or another window of the same person got it, or the next batch of pairs is due.
+    if not _hand_out(campaign, annotator) and draw_more(campaign):
+        _hand_out(campaign, annotator)
     return held_assignment(annotator, campaign)
 
 
 def _hand_out(campaign: Campaign, annotator: Any) -> bool:
     """Training first, then the real work with repeats and checks between; whether there was any."""
+    """Whether something was handed out: training first, then the real work with its repeats and
+    hidden checks between."""
     entry = training_of(annotator, campaign)
     if entry.open:
         return _run(CHECK, campaign, annotator, Purpose.TRAINING)

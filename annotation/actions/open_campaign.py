@@ -86,6 +86,15 @@ def open_campaign(
     return campaign
 
 
+def open_without_items(*, workspace: Any, by: Any, plan: Plan) -> Campaign:
+    """An open campaign whose items somebody else draws: annotation.boards, batch by batch.
+
+    Raises:
+        ValidationError: the name is taken.
+    """
+    return _create(workspace, by, plan, State.OPEN)
+
+
 @transaction.atomic
 def prepare_campaign(
     *, workspace: Any, by: Any, plan: Plan, wanted: PromptFilter, most: int | None, opens: bool

@@ -11,6 +11,7 @@ urlpatterns = [
     path("<int:board>/figures/<slug:section>/", views.board_page, name="board_section"),
     path("<int:board>/change/", views.board_change, name="board_change"),
     path("<int:board>/delete/", views.board_delete, name="board_delete"),
+    path("<int:board>/campaign/", views.board_campaign, name="board_campaign"),
     path("<int:board>/refresh/", views.board_refresh, name="board_refresh"),
     path("<int:board>/share/", views.board_share, name="board_share"),
     path("<int:board>/snapshots/", views.board_freeze, name="board_freeze"),

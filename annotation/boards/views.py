@@ -20,6 +20,7 @@ from annotation.boards.actions.board import (
     public_secret,
     share_board,
 )
+from annotation.boards.actions.draw_pairs import open_paired_campaign
 from annotation.boards.actions.freeze_board import (
     Differs,
     ask_to_freeze,
@@ -30,6 +31,7 @@ from annotation.boards.actions.freeze_board import (
 from annotation.boards.actions.refresh_board import ask_for_refresh, refreshing
 from annotation.boards.downloads import download
 from annotation.boards.forms import BoardForm, FreezeForm, PlannerForm, ShareForm, initial_of
+from annotation.boards.pair_form import PairsForm
 from annotation.boards.planner import Goal, answer
 from annotation.boards.queries import (
     INLINE,
@@ -138,6 +140,7 @@ def board_page(
     }
     if section == "planner":
         context |= _plan(request, context["figures"])
+        context["pair_plans"] = found.pair_plans.select_related("campaign").order_by("-pk")
     if section == "snapshots":
         context |= _snapshots(request, found)
     template = "boards/_state.html" if request.headers.get("HX-Request") else "boards/board.html"
@@ -322,6 +325,29 @@ def board_freeze(request: HttpRequest, workspace: Workspace, board: int) -> Http
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
     return back
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def board_campaign(request: HttpRequest, workspace: Workspace, board: int) -> HttpResponse:
+    """Open a campaign whose pairs are drawn in batches by what this board knows."""
+    found = _board(workspace, board)
+    form = PairsForm(request.POST or None, workspace=workspace, board=found)
+    if request.method == "POST" and form.is_valid():
+        try:
+            campaign = open_paired_campaign(
+                workspace=workspace,
+                by=request.user,
+                plan=form.plan(),
+                drawing=form.drawing(),
+                wanted=form.wanted(),
+            )
+        except ValidationError as refused:
+            form.add_error(None, refused)
+        else:
+            messages.success(request, _("The campaign is open; its first batch is drawn."))
+            return redirect("annotation:campaign", workspace.slug, campaign.pk)
+    context = {"form": form, "board": found}
+    return render(request, "boards/campaign.html", context, status=422 if form.errors else 200)
 
 
 @workspace_page(*READS)
