@@ -112,8 +112,6 @@ def assign(*, campaign: Campaign, annotator: Any) -> Assignment | None:
 
 def _hand_out(campaign: Campaign, annotator: Any) -> bool:
     """Training first, then the real work with repeats and checks between; whether there was any."""
-    """Whether something was handed out: training first, then the real work with its repeats and
-    hidden checks between."""
     entry = training_of(annotator, campaign)
     if entry.open:
         return _run(CHECK, campaign, annotator, Purpose.TRAINING)
