@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.actions.index_prompts import index_later
 from annotation.imports.formats.containers import plain_name
 from annotation.imports.formats.reading import Opened, read_file
 from annotation.imports.formats.refusals import FileRefused, Refusal
@@ -156,6 +157,8 @@ def _write_down(row: Import, read: _Read, by: Any, plan: ImportPlan, report: Imp
     row.save(
         update_fields=["state", "imported_at", "sha256", "size", "format", "licence", "report"]
     )
+    if "prompts" in report.tables:
+        index_later(workspace=row.workspace, by=by)
     if report.imported:
         record(
             actor=by,

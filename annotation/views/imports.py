@@ -20,6 +20,7 @@ from annotation.dependents import dependents_of
 from annotation.import_forms import PlanForm, UploadForm, initial_of
 from annotation.imports.formats.registry import BY_NAME
 from annotation.models import Import, ImportState
+from annotation.prompt_filter import PromptFilter
 from annotation.queries import imports_in, same_file
 from webapp.artifacts import Artifact, download
 from webapp.jobs import cancel
@@ -48,9 +49,10 @@ def import_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @workspace_page(*MANAGES, methods=("GET", "POST"))
 def import_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """Take the file; its dry run starts at once."""
-    form = UploadForm(request.POST or None, request.FILES or None)
+    sent = request.method == "POST"
+    form = UploadForm(request.POST, request.FILES) if sent else UploadForm()
     status = 200
-    if request.method == "POST" and form.is_valid():
+    if sent and form.is_valid():
         file = form.cleaned_data["file"]
         try:
             made = upload_import(
@@ -99,10 +101,19 @@ def _page(
         "may_start": may_start,
         "may_undo": manages and row.state == ImportState.IMPORTED,
         "same": same_file(row),
+        "prompts_url": _prompts_url(row, workspace),
         **_doing(row, workspace),
     }
     status = 422 if form is not None and form.errors else 200
     return render(request, "annotation/imports/import.html", context, status=status)
+
+
+def _prompts_url(row: Import, workspace: Workspace) -> str:
+    """Where its prompts are seen, when some are in."""
+    if row.state != ImportState.IMPORTED or not row.report.get("imported"):
+        return ""
+    query = PromptFilter(imports=(row.pk,), retired="any").as_query()
+    return f"{reverse('annotation:prompts', args=[workspace.slug])}?{query}"
 
 
 def _doing(row: Import, workspace: Workspace) -> dict[str, Any]:

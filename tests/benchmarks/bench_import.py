@@ -55,12 +55,20 @@ def import_once(path: str, slug: str) -> None:
     from webapp.workspaces.models import Workspace
 
     workspace = Workspace.objects.get(slug=slug)
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     with open(path, "rb") as file:
         began, cpu = time.perf_counter(), time.process_time()
         report = import_data(workspace=workspace, by=None, file=file, plan=ImportPlan("x.jsonl"))
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    said = {"wall": wall, "cpu": cpu, "peak": peak, "rows": report.rows, "new": report.imported}
+    said = {
+        "wall": wall,
+        "cpu": cpu,
+        "base": base,
+        "peak": peak,
+        "rows": report.rows,
+        "new": report.imported,
+    }
     print(json.dumps(said))
 
 
@@ -142,12 +150,13 @@ def compare(folder: Path, count: int, rounds: int) -> None:
     ratio = statistics.median(c / one["wall"] for c, one in zip(copies, imports, strict=True))
     size = path.stat().st_size / 1e6
     print(f"{count} conversations, {size:.0f} MB; load {os.getloadavg()[0]:.1f}")
-    print("| what | wall s | client CPU s | rows/s | peak MB |")
-    print("|---|---|---|---|---|")
-    print(f"| raw COPY of the same rows | {copy:.1f} | | {count / copy:.0f} | |")
+    print("| what | wall s | client CPU s | rows/s | peak MB | of it before the import |")
+    print("|---|---|---|---|---|---|")
+    print(f"| raw COPY of the same rows | {copy:.1f} | | {count / copy:.0f} | | |")
     cpu = statistics.median(one["cpu"] for one in imports)
     peak = max(one["peak"] for one in imports)
-    print(f"| **import** | {wall:.1f} | {cpu:.1f} | {count / wall:.0f} | {peak:.0f} |")
+    base = max(one["base"] for one in imports)
+    print(f"| **import** | {wall:.1f} | {cpu:.1f} | {count / wall:.0f} | {peak:.0f} | {base:.0f} |")
     print(f"share of COPY's rate {ratio:.2f}")
 
 
@@ -164,7 +173,8 @@ def memory(folder: Path, megabytes: int) -> None:
     found = measured(path, "bench")
     print(
         f"{megabytes} MB: {found['rows']:.0f} rows, {found['new']:.0f} new, {found['wall']:.0f} s,"
-        f" peak {found['peak']:.0f} MB resident; load {os.getloadavg()[0]:.1f}"
+        f" peak {found['peak']:.0f} MB resident, {found['base']:.0f} before the import;"
+        f" load {os.getloadavg()[0]:.1f}"
     )
 
 

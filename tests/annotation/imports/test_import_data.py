@@ -323,7 +323,7 @@ def test_the_command_answers_mistakes_in_a_sentence(tmp_path: Path) -> None:
     path.write_bytes(jsonl(*ALPACA))
     with pytest.raises(CommandError, match="no pair"):
         run(path, "--column", "prompt")
-    with pytest.raises(CommandError, match="is no format"):
+    with pytest.raises(CommandError, match=r"'alpacca' is not known\. Allowed: alpaca, "):
         run(path, "--format", "alpacca")
     with pytest.raises(CommandError):
         call_command("import_data", str(path), "--workspace", "no slug!")
