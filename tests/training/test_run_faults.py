@@ -128,7 +128,7 @@ def test_running_out_of_memory_is_named(tmp_path: Path, base: Path) -> None:
     assert "Memory ran out" in result(folder)["sentence"]
     assert "micro_batch_size" in result(folder)["sentence"]
     # The control: the same memory is enough for the same batch in smaller parts.
-    less = sft(tmp_path / "parts", base, rows=2048, training={**large, "micro_batch_size": 16})
+    less = sft(tmp_path / "parts", base, rows=2048, training={**large, "micro_batch_size": 128})
     assert run_apart(less, memory=200 * 1024 * 1024) == 0
 
 
