@@ -36,6 +36,7 @@ class _SearchColumn(Expression):
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
         field = SearchVectorField()
         field.set_attributes_from_name("search")
+        field.model = Prompt  # counting groups by expressions, which compares them by this
         return Col(query.get_initial_alias(), field)
 
 

@@ -326,6 +326,15 @@ api_snapshot                         DELETE 401 403 403 204 404 204 403 204 401
 api_snapshot                         GET    401 403 200 200 404 200 200 200 401
 api_snapshot_download                GET    401 403 200 200 404 200 200 200 401
 api_snapshot_exports                 POST   401 403 403 200 404 200 403 200 401
+api_endpoints                        GET    401 403 200 200 404 200 200 200 401
+api_samplings                        GET    401 403 200 200 404 200 200 200 401
+api_samplings                        POST   401 403 403 201 404 201 403 201 401
+api_trials                           POST   401 403 403 201 404 201 403 201 401
+api_trial                            GET    401 403 403 200 404 200 200 200 401
+api_battles                          POST   401 201 403 201 404 201 403 201 401
+api_battle                           GET    401 200 403 404 404 404 404 404 401
+api_battle                           POST   401 400 403 404 404 404 403 404 401
+api_vote                             POST   401 400 403 404 404 404 403 404 401
 api_nothing_here                     DELETE 404 404 404 404 404 404 404 404 404
 api_nothing_here                     GET    404 404 404 404 404 404 404 404 404
 api_nothing_here                     PATCH  404 404 404 404 404 404 404 404 404
@@ -565,6 +574,14 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_submit", "POST"): Setup(
         {"key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d11", "attempt": 1, "choice": "left"}
     ),
+    ("api_samplings", "POST"): Setup(
+        lambda world: {"name": "Answers", "models": [f"model-0-{world.ours.slug}"]}
+    ),
+    ("api_trials", "POST"): Setup(
+        lambda world: {"prompt": "Hello?", "models": [f"model-0-{world.ours.slug}"]}
+    ),
+    ("api_battle", "POST"): Setup({"text": "And then?"}),
+    ("api_vote", "POST"): Setup({"choice": "left", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d14"}),
     ("api_skip", "POST"): Setup({"reason": "unclear"}),
     ("training:endpoint_new", "POST"): Setup(
         {"name": "Recorded", "model": "base", "in_arena": "on"}

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training import snapshot_api
+from training import asking_api, snapshot_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
@@ -17,4 +17,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         snapshot_api.SnapshotExportsEndpoint.as_view(),
         name="api_snapshot_exports",
     ),
+    path("endpoints/", asking_api.EndpointsEndpoint.as_view(), name="api_endpoints"),
+    path("samplings/", asking_api.SamplingsEndpoint.as_view(), name="api_samplings"),
+    path("trials/", asking_api.TrialsEndpoint.as_view(), name="api_trials"),
+    path("trials/<int:trial>/", asking_api.TrialEndpoint.as_view(), name="api_trial"),
+    path("battles/", asking_api.BattlesEndpoint.as_view(), name="api_battles"),
+    path("battles/<uuid:battle>/", asking_api.BattleEndpoint.as_view(), name="api_battle"),
+    path("battles/<uuid:battle>/vote/", asking_api.VoteEndpoint.as_view(), name="api_vote"),
 ]

@@ -13,6 +13,7 @@ from training.models import Battle, BattleState, BattleTurn, Generation, Generat
 from webapp.rendering import Rendered, render_markdown
 
 HIDDEN = "…"
+SIDE_STATES = [("answering", "answering"), ("done", "done"), ("failed", "failed")]
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class SettingsForm(forms.Form):
         min_value=0,
         max_value=LARGEST_SEED,
         required=False,
-        help_text=gettext_lazy("The same seed gives the same answer. Empty: a new one."),
+        widget=forms.NumberInput(attrs={"placeholder": gettext_lazy("a new one")}),
     )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:

@@ -341,6 +341,10 @@ SPECTACULAR_SETTINGS = {
         "SnapshotState": "training.models.snapshots.SnapshotState",
         "ImportState": "annotation.models.imports.ImportState",
         "JobState": "webapp.jobs.models.State",
+        "EndpointKind": "training.models.endpoints.EndpointKind",
+        "GenerationState": "training.models.generations.GenerationState",
+        "BattleState": "training.models.battles.BattleState",
+        "SideState": "training.battle_view.SIDE_STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -1,0 +1,85 @@
+"""Models for programs: the same acts as the pages, blind where the pages are."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from annotation.actions.add_texts import add_completion, add_prompt
+from annotation.models import Completion, Prompt
+from tests.cast import a_workspace, ann, log_in, mia
+from tests.training.generate.asking import an_endpoint, one, work
+from training.models import Batch
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def two_models(settings: Any) -> None:
+    settings.MODELS_WARM_SECONDS = 0
+    workspace = a_workspace()
+    prompt = add_prompt(workspace=workspace, messages=one("Hello?"), by=None, source="test")
+    for name in ("first-model", "second-model"):
+        add_completion(prompt=prompt, said=[f"{name[0]}: hello."], generator=name, settings={})
+        an_endpoint(workspace, name, in_arena=True)
+
+
+def ask(client: Client, path: str, body: dict[str, Any]) -> Any:
+    address = f"/api/v1/workspaces/paper-cups/{path}"
+    return client.post(address, json.dumps(body), content_type="application/json")
+
+
+def test_a_battle_over_rest_is_blind_until_its_vote(client: Client) -> None:
+    log_in(client, ann(a_workspace()))
+    begun = ask(client, "battles/", {})
+    assert begun.status_code == 201
+    key = begun.json()["key"]
+    work()
+    shown = client.get(f"/api/v1/workspaces/paper-cups/battles/{key}/")
+    assert {a["state"] for a in shown.json()["turns"][0]["answers"]} == {"done"}
+    assert shown.json()["models"] is None
+    assert "-model" not in shown.content.decode()
+    voted = ask(client, f"battles/{key}/vote/", {"choice": "tie", "key": str(uuid.uuid4())})
+    assert set(voted.json()["models"].values()) == {"first-model", "second-model"}
+    assert voted.json()["choice"] == "tie"
+
+
+def test_a_trial_over_rest(client: Client) -> None:
+    log_in(client, mia(a_workspace()))
+    begun = ask(client, "trials/", {"prompt": "Hello?", "models": ["first-model"]})
+    assert begun.json()["answers"][0]["state"] == "queued"
+    work()
+    shown = client.get(f"/api/v1/workspaces/paper-cups/trials/{begun.json()['id']}/").json()
+    assert shown["answers"][0]["text"] == "f: hello."
+    refused = ask(client, "trials/", {"prompt": "Hello?", "models": ["nobody"]})
+    assert refused.status_code == 400
+    assert "first-model" in refused.content.decode(), "what is allowed is said"
+
+
+def test_the_command_queues_what_the_page_queues() -> None:
+    mia(a_workspace())
+    an_endpoint(a_workspace(), "copy", model="first-model")
+    call_command("sample", workspace="paper-cups", by="mia@rondo.test", model=["copy"], seed=[0, 1])
+    batch = Batch.objects.get()
+    assert batch.settings["seeds"] == [0, 1]
+    job = work()
+    assert (job.state, job.result["answered"]) == ("done", 2)
+    made = Completion.objects.get(generator="copy")
+    assert made.text == "f: hello."
+    assert (made.settings["temperature"], made.settings["model"]) == (0.7, "first-model")
+    assert batch.entries.filter(completion=made).count() == 2, "one text is one completion"
+    with pytest.raises(CommandError, match="Allowed: copy, first-model"):
+        call_command("sample", workspace="paper-cups", by="mia@rondo.test", model=["nobody"])
+
+
+def test_a_sampling_over_rest_takes_a_filter(client: Client) -> None:
+    log_in(client, mia(a_workspace()))
+    body = {"name": "All", "models": ["first-model"], "prompts": {"search": "goodbye"}}
+    refused = ask(client, "samplings/", body)
+    assert refused.status_code == 400
+    assert "finds no prompt" in refused.content.decode()
+    made = ask(client, "samplings/", body | {"prompts": {"search": "hello"}})
+    assert (made.status_code, made.json()["total"]) == (201, Prompt.objects.count())
