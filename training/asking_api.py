@@ -272,7 +272,10 @@ class BattleEndpoint(Endpoint):
         return self.one(as_json(_own(request, slug, battle)))
 
     @extend_schema(
-        summary="Ask both another question", request=QuestionBody, responses={200: BattleRow}
+        operation_id="workspaces_battles_ask_on",
+        summary="Ask both another question",
+        request=QuestionBody,
+        responses={200: BattleRow},
     )
     def post(self, request: Request, slug: str, battle: uuid.UUID) -> Response:
         found = _own(request, slug, battle)
