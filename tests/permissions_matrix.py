@@ -653,6 +653,7 @@ UNREACHED = {
     "openid_connect_callback": "404 without OIDC_SERVER_URL; test_single_sign_on.py has one",
     "account_set_password": "for people without a password; test_single_sign_on.py has one",
     "design": "404 unless DEBUG",
+    "api_vote": "needs two finished answers; tests/training/test_asking_api.py votes",
     "api_nothing_here": "its success is the 404",
 }
 

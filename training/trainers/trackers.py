@@ -21,7 +21,6 @@ class Tracker(NamedTuple):
     close: Callable[[], None]
 
 
-
 def connect_trackers(run: Run) -> None:
     """Listen to the run's events for every tracker that run.json names.
 
