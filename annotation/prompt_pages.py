@@ -23,7 +23,7 @@ SIZE = 50
 EXCERPT = 280
 COUNTED = 10_000  # up to here the number of prompts found is told; more are "more than"
 MOST_CHOICES = 100
-RECENT = 5_000  # prompts in which tags, flags and licences are looked for
+RECENT = 2_000  # prompts in which tags, flags and licences are looked for
 
 # name -> (label, sorted by length, descending)
 SORTS: dict[str, tuple[Any, bool, bool]] = {
