@@ -160,6 +160,7 @@ def _write_down(row: Import, read: _Read, by: Any, plan: ImportPlan, report: Imp
     if "prompts" in report.tables:
         index_later(workspace=row.workspace, by=by)
     if report.imported:
+        index_later(workspace=row.workspace, by=by)
         record(
             actor=by,
             action="data.imported",

@@ -1,10 +1,12 @@
 """Near duplicates are found, kept or merged without losing anything; held-out prompts stay out."""
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 
 from annotation import leakage_guard
 from annotation.actions.assign import assign
@@ -188,3 +190,12 @@ def test_a_prompt_that_was_retired_is_still_protected(cups: Workspace) -> None:
     board = a_prompt(cups, RIVERS, split="held_out")
     Prompt.objects.filter(pk=board.pk).update(retired_at="2026-01-31T00:00Z")
     assert len(list(kept_out(cups, [a_prompt(cups, RIVERS + "!").pk]))) == 1
+
+
+def test_the_command_line_indexes_what_no_worker_has(cups: Workspace) -> None:
+    a_prompt(cups, RIVERS)
+    out = StringIO()
+    call_command("index_prompts", workspace="paper-cups", stdout=out)
+    assert out.getvalue() == "Prompts indexed: 1.\n"
+    with pytest.raises(CommandError, match="no workspace 'nowhere'"):
+        call_command("index_prompts", workspace="nowhere")
