@@ -145,7 +145,7 @@ def length_controlled_win_rate(
 
 
 def _controlled(
-    shares: Floats, gap: Floats, difficulty: Floats | None
+    shares: Floats, gap: Floats, difficulty: Floats | None, *, proven: bool = True
 ) -> tuple[list[float], float, float]:
     """(coefficients, controlled percentage, overlap); a constant gap leaves length out."""
     spread = float(gap.std(ddof=1))
@@ -156,7 +156,7 @@ def _controlled(
         design.append(np.tanh(gap / spread))
     if difficulty is not None:
         design.append(np.asarray(difficulty, dtype=np.float64))
-    fit = fit_logistic(np.column_stack(design), shares)
+    fit = fit_logistic(np.column_stack(design), shares, proven=proven)
     coefficients = fit.coefficients.tolist()
     if not varies:
         coefficients.insert(1, 0.0)
@@ -176,7 +176,7 @@ def _bootstrap(
         rows = random.integers(0, len(shares), len(shares))
         try:
             drawn = None if difficulty is None else difficulty[rows]
-            found.append(_controlled(shares[rows], gap[rows], drawn)[1])
+            found.append(_controlled(shares[rows], gap[rows], drawn, proven=False)[1])
         except NoFiniteEstimate:
             continue
     if len(found) < 0.9 * resamples:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from annotation.boards.actions.freeze_board import freeze_board
+from annotation.boards.actions.refresh_board import refresh_board
 from annotation.boards.page import SECTIONS
 from tests.annotation.boards.material import a_board, votes_among
 from tests.browser.conftest import no_sideways_scroll
@@ -21,6 +22,7 @@ def test_every_part_of_a_board_is_readable(
     votes_among(workspace, votes=80, source="judge", names=["gpt-4"], seed=8, topic=7)
     board = a_board(workspace, mia(workspace), reference="ant", stopping="e_value")
     freeze_board(board=board, by=mia(), name="Round 1, before")
+    refresh_board(board=board)  # pages only read from here on
     log_in_browser(mia())
     base = f"{live_server.url}/w/{workspace.slug}/boards/"
     pages = [("list", base), ("votes", f"{base}{board.pk}/votes/"), ("new", f"{base}new/")]
@@ -47,6 +49,7 @@ def test_a_figure_leads_to_its_votes_and_a_picture_comes_as_a_file(
     workspace = a_workspace()
     votes_among(workspace, votes=200)
     board = a_board(workspace, mia(workspace))
+    refresh_board(board=board)
     log_in_browser(mia())
     page.goto(f"{live_server.url}/w/{workspace.slug}/boards/{board.pk}/")
     page.get_by_role("link", name="Win rates", exact=True).click()
