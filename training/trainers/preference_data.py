@@ -74,8 +74,9 @@ def read_preferences(
     kept = [ranking for ranking in rankings.values() if ranking.pairs]
     if not kept:
         raise BadInput(
-            f"The {role} data has no pair to learn from: all are ties, have two answers of the same "
-            f"tokens, or are too long for training.max_length {run.config.training.max_length}."
+            f"The {role} data has no pair to learn from: all are ties, have two answers of the "
+            "same tokens, or are too long for training.max_length "
+            f"{run.config.training.max_length}."
         )
     return kept
 
