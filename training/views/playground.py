@@ -1,7 +1,7 @@
 """One prompt, several models side by side; polled while they answer."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
@@ -42,6 +42,7 @@ class Shown:
     remark: str  # why it looks like a continuation
     waits: str  # why nothing comes yet
     seconds: float | None
+    key: uuid.UUID = field(default_factory=uuid.uuid4)  # of the demonstration made of it
 
     @property
     def row(self) -> Any:
@@ -85,16 +86,19 @@ def trial(request: HttpRequest, workspace: Workspace, trial: int) -> HttpRespons
     found = get_object_or_404(Trial, workspace=workspace, pk=trial)
     shown = _columns(found)
     ended = all(one.row.is_finished for one in shown)
-    context = {"trial": found, "shown": shown, "ended": ended, "prompt": _prompt(found)}
+    campaigns = Campaign.objects.filter(workspace=workspace).exclude(state=State.CLOSED)
+    context = {
+        "trial": found,
+        "shown": shown,
+        "ended": ended,
+        "prompt": _prompt(found),
+        "campaigns": campaigns.exclude(kind=Kind.DEMONSTRATION),
+    }
     if request.headers.get("HX-Request"):
         status = STOP_POLLING if ended else 200
         return render(request, "training/_trial.html", context, status=status)
     context |= {
         "form": PlaygroundForm(workspace=workspace, initial=_again(found, shown)),
-        "campaigns": Campaign.objects.filter(workspace=workspace)
-        .exclude(state=State.CLOSED)
-        .exclude(kind=Kind.DEMONSTRATION),
-        "keys": {one.column.pk: uuid.uuid4() for one in shown},
         "turns": [
             {"role": m["role"], "rendered": render_markdown(m["content"])} for m in found.messages
         ],
