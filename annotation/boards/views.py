@@ -190,9 +190,9 @@ def board_context(
         context["judges"] = (now.content or {}).get("judges")
     elif section == "bias":
         texts = (figures["bias"] or {}).get("texts")
+        features = (texts or {}).get("features", {})
         context["features"] = [
-            (page.FEATURES[name], found)
-            for name, found in (texts or {}).get("features", {}).items()
+            (label, features[name]) for name, label in page.FEATURES.items() if name in features
         ]
         context["styles"] = _styles(figures) if texts else []
     return context
