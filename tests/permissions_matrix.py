@@ -195,6 +195,29 @@ annotation:work_undo                 POST   302 302 403 302 404 302 302 302 302
 annotation:work_submit               POST   302 422 403 302 404 302 302 302 302
 annotation:work_skip                 POST   302 302 403 302 404 302 302 302 302
 annotation:work_draft                POST   302 200 403 200 404 200 302 302 302
+training:models                      GET    302 403 200 200 404 200 302 302 302
+training:model_import                GET    302 403 403 200 404 200 302 302 302
+training:model_import                POST   302 403 403 302 404 302 302 302 302
+training:model                       GET    302 403 200 200 404 200 302 302 302
+training:model_ask                   POST   302 403 403 302 404 302 302 302 302
+training:model_change                POST   302 403 403 302 404 302 302 302 302
+training:model_delete                GET    302 403 403 200 404 200 302 302 302
+training:model_delete                POST   302 403 403 302 404 302 302 302 302
+training:model_archive               GET    302 403 200 200 404 200 302 302 302
+training:model_file                  GET    302 403 200 200 404 200 302 302 302
+training:runs                        GET    302 403 200 200 404 200 302 302 302
+training:run_new                     GET    302 403 403 200 404 200 302 302 302
+training:run_new                     POST   302 403 403 302 404 302 302 302 302
+training:recipe_new                  GET    302 403 403 200 404 200 302 302 302
+training:recipe_new                  POST   302 403 403 200 404 200 302 302 302
+training:config_delete               POST   302 403 403 302 404 302 302 302 302
+training:run_compare                 GET    302 403 200 200 404 200 302 302 302
+training:run                         GET    302 403 200 200 404 200 302 302 302
+training:run_curve                   GET    302 403 200 200 404 200 302 302 302
+training:run_rollouts                GET    302 403 200 200 404 200 302 302 302
+training:run_stop                    POST   302 403 403 302 404 302 302 302 302
+training:run_resume                  POST   302 403 403 302 404 302 302 302 302
+training:run_file                    GET    302 403 200 200 404 200 302 302 302
 training:endpoints                   GET    302 403 200 200 404 200 302 302 302
 training:endpoint_new                GET    302 403 403 200 404 200 302 302 302
 training:endpoint_new                POST   302 403 403 302 404 302 302 302 302
@@ -335,6 +358,15 @@ api_battles                          POST   401 201 403 201 404 201 403 201 401
 api_battle                           GET    401 200 403 404 404 404 404 404 401
 api_battle                           POST   401 400 403 404 404 404 403 404 401
 api_vote                             POST   401 400 403 404 404 404 403 404 401
+api_models                           GET    401 403 200 200 404 200 200 200 401
+api_models                           POST   401 403 403 201 404 201 403 201 401
+api_model                            GET    401 403 200 200 404 200 200 200 401
+api_runs                             GET    401 403 200 200 404 200 200 200 401
+api_runs                             POST   401 403 403 201 404 201 403 201 401
+api_run                              GET    401 403 200 200 404 200 200 200 401
+api_run_metrics                      GET    401 403 200 200 404 200 200 200 401
+api_run_stop                         POST   401 403 403 200 404 200 403 200 401
+api_run_resume                       POST   401 403 403 400 404 400 403 400 401
 api_nothing_here                     DELETE 404 404 404 404 404 404 404 404 404
 api_nothing_here                     GET    404 404 404 404 404 404 404 404 404
 api_nothing_here                     PATCH  404 404 404 404 404 404 404 404 404
@@ -429,6 +461,26 @@ def confirmation_key(world: World) -> dict[str, Any]:
 
 
 ASKING = {"temperature": "0.5", "top_p": "1", "max_tokens": "9", "seed": "1", "system": "Be kind."}
+
+
+def a_launch_over_rest(world: World) -> dict[str, Any]:
+    form = a_launch(world)
+    snapshots = {"train": form["data.train"]}
+    return {"name": "another", "method": "sft", "base": form["base"], "snapshots": snapshots}
+
+
+def a_launch(world: World) -> dict[str, Any]:
+    from training.models import TrainingRun
+
+    run = TrainingRun.objects.get(pk=world.kwargs["run"])
+    base, data = run.models.get(), run.data.get()
+    return {
+        "name": "another",
+        "base": base.version_id,
+        "data.train": data.snapshot_id,
+        "seed": 3,
+        "do": "launch",
+    }
 
 
 def settled(world: World) -> None:
@@ -583,6 +635,12 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_battle", "POST"): Setup({"text": "And then?"}),
     ("api_vote", "POST"): Setup({"choice": "left", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d14"}),
     ("api_skip", "POST"): Setup({"reason": "unclear"}),
+    ("training:model_import", "POST"): Setup({"name": "mine", "repository": "owner/model"}),
+    ("training:model_change", "POST"): Setup({"stage": "current", "note": "Good."}),
+    ("training:run_new", "POST"): Setup(a_launch),
+    ("api_models", "POST"): Setup({"name": "mine", "repository": "owner/model"}),
+    ("api_runs", "POST"): Setup(a_launch_over_rest),
+    ("training:recipe_new", "POST"): Setup({"name": "mine", "seed": "0"}),
     ("training:endpoint_new", "POST"): Setup(
         {"name": "Recorded", "model": "base", "in_arena": "on"}
     ),

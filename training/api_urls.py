@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training import asking_api, snapshot_api
+from training import asking_api, run_api, snapshot_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
@@ -24,4 +24,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("battles/", asking_api.BattlesEndpoint.as_view(), name="api_battles"),
     path("battles/<uuid:battle>/", asking_api.BattleEndpoint.as_view(), name="api_battle"),
     path("battles/<uuid:battle>/vote/", asking_api.VoteEndpoint.as_view(), name="api_vote"),
+    path("models/", run_api.ModelsEndpoint.as_view(), name="api_models"),
+    path("models/<int:model>/", run_api.ModelEndpointView.as_view(), name="api_model"),
+    path("runs/", run_api.RunsEndpoint.as_view(), name="api_runs"),
+    path("runs/<int:run>/", run_api.RunEndpoint.as_view(), name="api_run"),
+    path("runs/<int:run>/metrics/", run_api.RunMetricsEndpoint.as_view(), name="api_run_metrics"),
+    path("runs/<int:run>/stop/", run_api.RunStopEndpoint.as_view(), name="api_run_stop"),
+    path("runs/<int:run>/resume/", run_api.RunResumeEndpoint.as_view(), name="api_run_resume"),
 ]

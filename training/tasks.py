@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from training import model_imports
+from training.actions.execute import execute
 from training.actions.export_snapshot import write_export
 from training.actions.sample import store_answers
 from training.actions.write_snapshot import write_snapshot
@@ -174,3 +176,48 @@ def export(work: Work) -> dict[str, Any]:
     except ValidationError as refused:
         raise JobFailed(" ".join(refused.messages)) from refused
     return {"artifact": asked.artifact, "left out": asked.skipped}
+
+
+def _page_of_model(job: Job) -> str | None:
+    version = job.arguments.get("model_id")
+    if job.workspace is None or version is None:
+        return None
+    return reverse("training:model", args=[job.workspace.slug, version])
+
+
+@job_kind("import model", label=gettext_lazy("Import of a model"), page=_page_of_model)
+def import_model(work: Work) -> dict[str, Any]:
+    """Fetch or unpack a model's files, check them apart, and register them."""
+    return model_imports.import_model(work)
+
+
+def _page_of_run(job: Job) -> str | None:
+    run = job.arguments.get("run_id")
+    if job.workspace is None or run is None:
+        return None
+    return reverse("training:run", args=[job.workspace.slug, run])
+
+
+@job_kind(
+    "train",
+    label=gettext_lazy("Training run"),
+    queue=Queue.GPU,
+    max_attempts=4,
+    resumable=True,
+    page=_page_of_run,
+)
+def train(work: Work) -> dict[str, Any]:
+    """Carry a run out; another attempt goes on from its newest checkpoint."""
+    return execute(work)
+
+
+@job_kind(
+    "rehearse training",
+    label=gettext_lazy("Rehearsal of a run"),
+    queue=Queue.GPU,
+    max_attempts=2,
+    page=_page_of_run,
+)
+def rehearse(work: Work) -> dict[str, Any]:
+    """The first batch and estimates, or one step of everything; nothing is registered."""
+    return execute(work)

@@ -53,6 +53,15 @@ class OutboundFailed(Exception):
     """The other side did not give a usable answer in time. The message says what happened."""
 
 
+class Redirected(OutboundFailed):
+    """The other side names another address, which is not followed here; a caller that expects it
+    may ask there, through the same checks."""
+
+    def __init__(self, sentence: str, location: str) -> None:
+        super().__init__(sentence)
+        self.location = location
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer of any status but a redirect; header names are in lower case."""
@@ -140,9 +149,10 @@ def stream(
                 connection.request(method, destination.target, body=body, headers=given)
                 answer = connection.getresponse()
             if 300 <= answer.status < 400:
-                raise OutboundFailed(
+                raise Redirected(
                     f"{destination.host} redirects elsewhere (status {answer.status}), which is"
-                    " not followed. Enter the final address."
+                    " not followed. Enter the final address.",
+                    answer.getheader("Location") or "",
                 )
             found = {name.lower(): value for name, value in answer.getheaders()}
             pieces = _pieces(answer, found.get("content-encoding", ""), deadline, most_bytes)

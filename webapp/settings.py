@@ -186,6 +186,14 @@ JOBS_BACKOFF_SECONDS = environment.whole_number("JOBS_BACKOFF_SECONDS", 10, leas
 # ---- models that answer (docs/models.md)
 MODELS_WARM_SECONDS = environment.whole_number("MODELS_WARM_SECONDS", 300, least=0, most=86_400)
 
+# ---- models that are fetched by their id
+HUB_URL = environment.url(
+    "HUB_URL",
+    "https://huggingface.co",
+    schemes={"https", "http"},
+    example="https://huggingface.co",
+).geturl()
+
 # ---- artifacts: uploads, exports, run directories; a folder, or any fsspec URL
 _upload_max = environment.whole_number("UPLOAD_MAX_MB", 2000, least=1, most=1_000_000)
 UPLOAD_MAX_BYTES = 1_000_000 * _upload_max

@@ -28,6 +28,7 @@ from tests.annotation.imports.uploads import an_import
 from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.cast import PASSWORD
 from tests.training.models_world import asking_ids
+from tests.training.registry import learning_ids
 from tests.training.snapshots import a_snapshot
 from webapp.accounts.models import User
 from webapp.api.actions.token import create_token
@@ -269,6 +270,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "key": "no-such-key",
         "uidb36": user_pk_to_url_str(annotator),
         **asking_ids(workspace, manager, annotator),
+        **learning_ids(workspace, manager),
     }
 
 

@@ -160,6 +160,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "training run",
+                "verbose_name_plural": "training runs",
                 "ordering": ["pk"],
             },
         ),

@@ -132,6 +132,8 @@ class RunData(models.Model):
     role = models.CharField(max_length=15)
 
     class Meta:
+        verbose_name = _("training run")  # what keeps a snapshot from being deleted, on its page
+        verbose_name_plural = _("training runs")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(

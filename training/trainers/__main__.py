@@ -49,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="check everything, show the first batch, estimate memory and time; train nothing",
     )
+    parser.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE",
+        help="with --dry-run: write the first batch and the estimates to FILE, as JSON",
+    )
     options = parser.parse_args(arguments)
     os.environ.update(OFFLINE)
     stop = StopFlag()
@@ -64,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     if run is not None:
         _record(run, result)
         run.close()
+        if options.dry_run and options.preview is not None:
+            _write_preview(options.preview, result)
     elif result.outcome is not Outcome.DONE:
         _refuse(options.run_dir, result)
     if result.outcome is not Outcome.DONE:
@@ -154,6 +162,15 @@ def _record(run: Run, result: Result) -> None:
             run.events.warning(str(result.outcome), result.sentence)
     except OSError as error:
         print(f"result.json could not be written: {error}", file=sys.stderr)
+
+
+def _write_preview(path: Path, result: Result) -> None:
+    import msgspec
+
+    try:
+        path.write_bytes(msgspec.json.encode(result))
+    except OSError as error:
+        print(f"{path} could not be written: {error}", file=sys.stderr)
 
 
 def _refuse(folder: Path, result: Result) -> None:

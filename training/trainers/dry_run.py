@@ -28,7 +28,29 @@ def show(
         f"step takes about {size['estimated_bytes'] / 1e9:.2f} GB. {steps} steps of "
         f"{run.config.training.batch_size} take about {total / 60:.1f} minutes here."
     )
-    return Result(report={**size, "steps": steps, "estimated_seconds": round(total, 1)})
+    return Result(
+        report={
+            **size,
+            "steps": steps,
+            "estimated_seconds": round(total, 1),
+            "batch": shown_tokens(tokenizer, batch),
+        }
+    )
+
+
+def shown_tokens(tokenizer: Any, batch: dict[str, Any]) -> list[list[tuple[str, bool]]]:
+    """The tokens of a batch for a page: (text, whether it is learned), row by row."""
+    labels = batch.get("labels")
+    rows = []
+    for row, ids in enumerate(batch["input_ids"][:MAX_ROWS].tolist()):
+        rows.append(
+            [
+                (tokenizer.decode([token]), labels is None or int(labels[row, place]) != IGNORED)
+                for place, token in enumerate(ids[:MAX_TOKENS])
+                if token != tokenizer.pad_token_id
+            ]
+        )
+    return rows
 
 
 def render(tokenizer: Any, batch: dict[str, Any], *, colours: bool) -> str:

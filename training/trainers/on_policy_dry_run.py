@@ -42,7 +42,15 @@ def dry_run(
         f"activations come on top. {steps} steps of {answers} answers take about "
         f"{steps * seconds / 60:.1f} minutes here."
     )
-    return Result(report={**sizes, "steps": steps, "estimated_seconds": round(steps * seconds, 1)})
+    shown = [(models.tokenizer.decode([token]), False) for token in prompts[0].ids]
+    return Result(
+        report={
+            **sizes,
+            "steps": steps,
+            "estimated_seconds": round(steps * seconds, 1),
+            "batch": [shown],
+        }
+    )
 
 
 def network_sizes(actors: ActorCritic) -> dict[str, int]:

@@ -1,0 +1,223 @@
+"""The pages of runs: launched with what a person saw, watched without waiting, compared."""
+
+import time
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from tests.cast import a_workspace, log_in, mia
+from tests.training.registry import DEMONSTRATIONS, a_model, a_run, frozen
+from training import curves
+from training.actions.launch import LaunchPlan, launch, start_awaiting
+from training.actions.launch_recipe import launch_recipe
+from training.models import RunEvent, RunMetric, SavedConfig, TrainingRun
+from training.presets import recipe_named
+from training.run_form import RunForm
+from training.trainers.run_config import describe
+
+pytestmark = pytest.mark.django_db
+
+
+def manager_of(workspace: Any) -> Client:
+    return log_in(Client(), mia(workspace))
+
+
+def page(client: Client, name: str, workspace: Any, *args: Any, query: str = "") -> str:
+    answer = client.get(reverse(f"training:{name}", args=[workspace.slug, *args]) + query)
+    assert answer.status_code == 200, answer.status_code
+    return str(answer.content.decode())
+
+
+@pytest.mark.parametrize("method", ["sft", "reward", "dpo", "kto", "ppo", "rloo", "raft"])
+def test_the_form_has_every_setting_of_its_method_with_help_and_source(method: str) -> None:
+    form = RunForm(a_workspace(), method)
+    for setting in describe(method):
+        field = form.fields[setting.name]
+        assert setting.help in str(field.help_text)
+        assert setting.source in str(field.help_text)
+        assert field.initial == setting.default
+
+
+def test_what_is_typed_becomes_the_exact_run_json_and_nothing_else() -> None:
+    workspace = a_workspace()
+    client = manager_of(workspace)
+    base = a_model(workspace, mia())
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS, DEMONSTRATIONS[:2])
+    values = {"name": "mine", "base": base.pk, "data.train": data.pk, "seed": 5}
+    values |= {"training.learning_rate": "3e-4", "training.batch_size": 8, "do": "look"}
+    address = reverse("training:run_new", args=[workspace.slug])
+    looked = client.post(address, values)
+    assert "3.0" in looked.content.decode()  # epochs, sft's own default
+    assert not TrainingRun.objects.exists()
+    launched = client.post(address, {**values, "do": "launch"})
+    run = TrainingRun.objects.get()
+    assert launched["Location"].endswith(f"/runs/{run.pk}/")
+    assert run.config["training"]["learning_rate"] == 3e-4
+    assert run.config["training"]["batch_size"] == 8
+    assert run.config["training"]["epochs"] == 3.0
+    assert run.config["model"] == {"path": "model:base v1", "sha256": base.sha256, "adapter": None}
+    assert [source["role"] for source in run.config["data"]] == ["train", "validation"]
+    assert run.job is not None
+    assert run.job.queue == "gpu"
+
+
+def test_a_plan_that_cannot_work_is_refused_with_every_reason() -> None:
+    workspace = a_workspace()
+    base = a_model(workspace, mia(workspace))
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS)
+    plan = LaunchPlan(
+        name="mine",
+        method="ppo",
+        models={"base": base},
+        data={"prompts": data},
+        config={"training": {"batch_size": 3, "micro_batch_size": 2}},
+    )
+    with pytest.raises(ValidationError) as refused:
+        launch(workspace=workspace, by=mia(), plan=plan)
+    said = " ".join(refused.value.messages)
+    assert "needs a reward model" in said
+    assert "reads prompt_only" in said
+    plan = LaunchPlan(
+        name="mine", method="sft", models={"base": base}, data={"train": data},
+        config={"training": {"lerning_rate": 1}},
+    )  # fmt: skip
+    with pytest.raises(ValidationError, match="Did you mean 'learning_rate'"):
+        launch(workspace=workspace, by=mia(), plan=plan)
+
+
+def test_kept_settings_a_preset_and_a_clone_fill_the_form() -> None:
+    workspace = a_workspace()
+    client = manager_of(workspace)
+    base = a_model(workspace, mia())
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS)
+    values = {"name": "mine", "base": base.pk, "data.train": data.pk, "training.epochs": 7}
+    values["training.sample_as_chat"] = "on"
+    address = reverse("training:run_new", args=[workspace.slug])
+    client.post(address, {**values, "do": "save", "config_name": "seven"})
+    kept = SavedConfig.objects.get()
+    assert kept.config["training"] == {"epochs": 7.0}
+    assert 'value="7.0"' in page(client, "run_new", workspace, query=f"?config={kept.pk}")
+    run = a_run(workspace, mia(), base=base, data=data, config={"training": {"epochs": 9.0}})
+    assert 'value="9.0"' in page(client, "run_new", workspace, query=f"?clone={run.pk}")
+    adapters = page(client, "run_new", workspace, query="?preset=qlora")
+    assert '<option value="nf4" selected' in adapters
+    client.post(reverse("training:config_delete", args=[workspace.slug, kept.pk]))
+    assert not SavedConfig.objects.exists()
+
+
+def test_the_runs_of_a_recipe_wait_for_the_models_they_need() -> None:
+    workspace = a_workspace()
+    by = mia(workspace)
+    recipe = recipe_named("sft-reward-ppo")
+    assert recipe is not None
+    pair = {"prompt": "say 1", "chosen": "one", "rejected": "two"}
+    data = {
+        "prompt_completion": frozen(workspace, by, "prompt_completion", DEMONSTRATIONS),
+        "preference": frozen(workspace, by, "preference", [pair]),
+        "prompt_only": frozen(workspace, by, "prompt_only", [{"prompt": "say 1"}]),
+    }
+    base = a_model(workspace, by)
+    sft, reward, ppo = launch_recipe(
+        workspace=workspace, by=by, recipe=recipe, name="all", base=base, data=data
+    )
+    assert [run.state for run in (sft, reward, ppo)] == ["queued", "waiting", "waiting"]
+    start_awaiting(sft, a_model(workspace, by, "tuned"))
+    reward.refresh_from_db()
+    ppo.refresh_from_db()
+    assert [run.state for run in (reward, ppo)] == ["queued", "waiting"]
+    assert reward.config["model"]["path"] == "model:tuned v1"
+    start_awaiting(reward, a_model(workspace, by, "scorer", kind="reward"))
+    ppo.refresh_from_db()
+    assert ppo.state == "queued"
+    assert ppo.config["reward_model"]["path"] == "model:scorer v1"
+    assert "Waits" not in page(manager_of(workspace), "run", workspace, ppo.pk)
+
+
+def many_points(run: TrainingRun, count: int, names: int = 10) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO training_runmetric (run_id, name, step, value) "
+            "SELECT %s, 'figure ' || name, step, sin(step / 100.0) + "
+            "CASE WHEN step = 777 THEN 100 ELSE 0 END "
+            "FROM generate_series(1, %s) name, generate_series(1, %s) step",
+            [run.pk, names, count // names],
+        )
+        cursor.execute("ANALYZE training_runmetric")
+
+
+def test_a_curve_is_thinned_and_loses_no_spike_and_no_end() -> None:
+    workspace = a_workspace()
+    run = a_run(workspace, mia(workspace))
+    many_points(run, 100_000)
+    found = curves.points([run.pk])
+    assert len(found) == 10
+    line = dict(found[run.pk, "figure 1"])
+    assert len(line) <= curves.MOST_POINTS + 1
+    assert line[777] > 99
+    assert max(line) == 10_000
+    began = time.perf_counter()
+    text = page(manager_of(workspace), "run", workspace, run.pk)
+    print(f"a page with 100,000 points: {time.perf_counter() - began:.2f} s, {len(text)} bytes")
+    assert "figure 10" in text
+
+
+def test_a_short_curve_keeps_every_point_and_polling_gets_only_what_is_new() -> None:
+    workspace = a_workspace()
+    run = a_run(workspace, mia(workspace))
+    for step in range(50):
+        RunMetric.objects.create(run=run, name="loss", step=step, value=1 / (step + 1))
+    assert len(curves.points([run.pk])[run.pk, "loss"]) == 50
+    client = manager_of(workspace)
+    address = reverse("training:run_curve", args=[workspace.slug, run.pk])
+    answer = client.get(address, {"name": "loss", "after": "47"}).json()
+    assert answer["x"]["values"] == [48, 49]
+    assert len(answer["series"][0]["values"]) == 2
+    assert client.get(address, {"name": "loss", "after": "x'"}).json()["x"]["values"][0] == 0
+
+
+def test_two_runs_are_compared_by_what_differs() -> None:
+    workspace = a_workspace()
+    base = a_model(workspace, mia(workspace))
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS)
+    one = a_run(workspace, mia(), "one", base=base, data=data, config={"seed": 1})
+    two = a_run(workspace, mia(), "two", base=base, data=data, config={"seed": 2})
+    text = page(
+        manager_of(workspace), "run_compare", workspace, query=f"?run={one.pk}&run={two.pk}"
+    )
+    assert "<code>seed</code>" in text
+    assert "<code>training.epochs</code>" not in text
+
+
+def test_rollouts_show_tokens_and_their_sums() -> None:
+    workspace = a_workspace()
+    run = a_run(workspace, mia(workspace))
+    token = {"text": "<b>", "logp": -1.0, "ref_logp": -1.5, "kl": 0.5, "value": 0.1}
+    token |= {"reward": 0.25, "advantage": -1.0, "return": 0.3}
+    RunEvent.objects.create(
+        run=run,
+        attempt=1,
+        kind="rollout",
+        step=3,
+        at=timezone.now(),
+        data={"prompt": "say", "tokens": [token, token], "score": 1.0, "ended": True},
+    )
+    text = page(manager_of(workspace), "run_rollouts", workspace, run.pk)
+    assert "&lt;b&gt;" in text
+    assert "<dd>0.5</dd>" in text  # two rewards of 0.25
+    assert "bad-4" in text
+
+
+def test_a_queued_run_is_stopped_at_once_and_may_be_started_again() -> None:
+    workspace = a_workspace()
+    run = a_run(workspace, mia(workspace))
+    client = manager_of(workspace)
+    client.post(reverse("training:run_stop", args=[workspace.slug, run.pk]))
+    assert TrainingRun.objects.get().state == "cancelled"
+    assert "Start again" in page(client, "run", workspace, run.pk)
+    client.post(reverse("training:run_resume", args=[workspace.slug, run.pk]))
+    assert TrainingRun.objects.get().state == "queued"

@@ -1,0 +1,237 @@
+"""Start a training run, or the runs of a recipe that follow one another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from training.models import (
+    DatasetSnapshot,
+    Method,
+    ModelKind,
+    ModelVersion,
+    Purpose,
+    RunData,
+    RunModel,
+    TrainingRun,
+)
+from training.names import check_name
+from training.trainers.outcome import BadInput
+from training.trainers.run_config import NEEDS, NEEDS_REWARD_MODEL, parse_config
+from webapp.audit.actions.record import record
+from webapp.jobs import enqueue
+
+# What a role of run.json is called there, and what kind of model it takes.
+MODEL_ROLES = {
+    "base": ("model", ModelKind.POLICY),
+    "reference": ("reference", ModelKind.POLICY),
+    "reward": ("reward_model", ModelKind.REWARD),
+    "value": ("value_model", ModelKind.REWARD),
+}
+Source = ModelVersion | TrainingRun  # a model that is there, or the run that will make it
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """What a person says on the launch page.
+
+    `models`: role (base, reference, reward, value) -> where it comes from; `data`: role (train,
+    prompts, demonstrations, ptx) -> snapshot; `config`: the rest of run.json: seed, lora,
+    training, settings ...
+    """
+
+    name: str
+    method: str
+    models: Mapping[str, Source]
+    data: Mapping[str, DatasetSnapshot]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    result_name: str = ""
+    purpose: str = Purpose.RUN
+    cloned_from: TrainingRun | None = None
+
+
+def resolved(plan: LaunchPlan) -> dict[str, Any]:
+    """The run.json of a plan, every default filled in. Paths are names until it runs somewhere.
+
+    Raises:
+        ValidationError: a list of everything that is wrong with it.
+    """
+    given = {**plan.config, "method": plan.method}
+    for role, source in plan.models.items():
+        place = MODEL_ROLES[role][0]
+        if isinstance(source, TrainingRun):
+            given[place] = {"path": f"run:{source.name}"}
+        else:
+            given[place] = {"path": f"model:{source}", "sha256": source.sha256}
+    given["data"] = []
+    for role, snapshot in plan.data.items():
+        for split, as_role in _splits(plan.method, role, snapshot):
+            path = f"inputs/{as_role}-{snapshot.pk}-{split}.jsonl"
+            given["data"].append({"role": as_role, "path": path, "kind": snapshot.kind})
+    if plan.purpose == Purpose.REHEARSAL:
+        given = rehearsed(given)
+    try:
+        config: dict[str, Any] = msgspec.to_builtins(parse_config(given))
+    except BadInput as refused:
+        raise ValidationError(refused.problems) from None
+    return config
+
+
+def rehearsed(given: dict[str, Any]) -> dict[str, Any]:
+    """The same for one step of everything: sampling, learning, evaluating, saving, exporting."""
+    short = {"max_steps": 1, "save_every": 1, "eval_every": 0, "log_every": 1}
+    settings = {**given.get("settings", {})}
+    for name in ("updates", "iterations"):
+        if name in settings:
+            settings[name] = 1
+    if given["method"] in ("ppo", "reinforce", "rloo"):
+        settings["updates"] = 1
+    elif given["method"] == "raft":
+        settings |= {"iterations": 1, "prompts_per_iteration": 4}
+    return {**given, "training": {**given.get("training", {}), **short}, "settings": settings}
+
+
+def _splits(method: str, role: str, snapshot: DatasetSnapshot) -> list[tuple[str, str]]:
+    """(split of the snapshot, role in run.json): the validation split validates."""
+    found = [("train", role)]
+    has_rows = snapshot.splits.get("validation", 0) > 0
+    if has_rows and role in ("train", "prompts") and "validation" in NEEDS[method]:
+        found.append(("validation", "validation"))
+    return found
+
+
+@transaction.atomic
+def launch(*, workspace: Any, by: Any, plan: LaunchPlan) -> TrainingRun:
+    """Make the run and queue its job; one that waits for another run is queued by that.
+
+    Raises:
+        ValidationError: everything that is wrong with the plan, as sentences.
+    """
+    check_plan(workspace, plan)
+    config = resolved(plan)
+    run = TrainingRun.objects.create(
+        workspace=workspace,
+        name=plan.name,
+        purpose=plan.purpose,
+        method=plan.method,
+        config=config,
+        result_name=plan.result_name or plan.name,
+        cloned_from=plan.cloned_from,
+        created_by=by,
+    )
+    RunData.objects.bulk_create(
+        RunData(run=run, role=role, snapshot=snapshot) for role, snapshot in plan.data.items()
+    )
+    for role, source in plan.models.items():
+        made_by = source if isinstance(source, TrainingRun) else None
+        version = source if isinstance(source, ModelVersion) else None
+        RunModel.objects.create(run=run, role=role, version=version, made_by=made_by)
+    record(actor=by, action="run.launch", target=run, workspace=workspace)
+    return queue_if_ready(run)
+
+
+def queue_if_ready(run: TrainingRun) -> TrainingRun:
+    """Queue the run's job once every model that it needs is there. In the caller's transaction."""
+    if run.job_id is None and not run.models.filter(version__isnull=True).exists():
+        kind = "train" if run.purpose == Purpose.RUN else "rehearse training"
+        run.job = enqueue(
+            kind=kind, owner=run.created_by, workspace=run.workspace, arguments={"run_id": run.pk}
+        )
+        run.save(update_fields=["job"])
+    return run
+
+
+def start_awaiting(run: TrainingRun, version: ModelVersion) -> None:
+    """Give the model that `run` made to the runs that wait for it. In the caller's transaction."""
+    awaited = RunModel.objects.filter(made_by=run, version__isnull=True)
+    waiting = set(awaited.values_list("run", flat=True))
+    awaited.update(version=version)
+    for follower in TrainingRun.objects.filter(pk__in=waiting).select_related("workspace"):
+        for use in follower.models.filter(made_by=run):
+            place = MODEL_ROLES[use.role][0]
+            follower.config[place] = {"path": f"model:{version}", "sha256": version.sha256}
+        follower.save(update_fields=["config"])
+        queue_if_ready(follower)
+
+
+def check_plan(workspace: Any, plan: LaunchPlan) -> None:
+    """What parse_config cannot know: names, and what lies in the workspace.
+
+    Raises:
+        ValidationError: everything that is wrong, as sentences.
+    """
+    check_name(plan.name)
+    check_name(plan.result_name or plan.name)
+    problems = []
+    if plan.method not in Method.values:
+        raise ValidationError(
+            _("The method is “%(method)s”. Allowed: %(allowed)s.")
+            % {"method": plan.method[:40], "allowed": ", ".join(Method.values)}
+        )
+    if TrainingRun.objects.filter(workspace=workspace, name=plan.name).exists():
+        problems.append(
+            _("There is a run of the name %(name)s already. Choose another.") % {"name": plan.name}
+        )
+    if "base" not in plan.models:
+        problems.append(_("Choose the model to begin from."))
+    if plan.method in NEEDS_REWARD_MODEL and "reward" not in plan.models:
+        problems.append(
+            _("%(method)s needs a reward model. Choose one, or train one first.")
+            % {"method": Method(plan.method).label}
+        )
+    for role, source in plan.models.items():
+        problems += _model_problems(workspace, plan, role, source)
+    for role, snapshot in plan.data.items():
+        problems += _data_problems(workspace, plan, role, snapshot)
+    if problems:
+        raise ValidationError(problems)
+
+
+def _model_problems(workspace: Any, plan: LaunchPlan, role: str, source: Source) -> list[str]:
+    if source.workspace_id != workspace.pk:
+        return [_("A model that was chosen is not of this workspace.")]
+    if isinstance(source, TrainingRun):
+        return []
+    wanted = MODEL_ROLES[role][1]
+    may_be = {wanted}
+    if plan.method == Method.REWARD and role == "base":
+        may_be.add(ModelKind.REWARD)  # a reward model may learn on
+    if source.kind not in may_be:
+        return [
+            _("%(model)s is a %(kind)s; as %(role)s a %(wanted)s is needed.")
+            % {
+                "model": source,
+                "kind": source.get_kind_display().lower(),
+                "role": role,
+                "wanted": str(wanted.label).lower(),
+            }
+        ]
+    if not source.ready:
+        return [_("%(model)s is not there: its files are missing.") % {"model": source}]
+    return []
+
+
+def _data_problems(
+    workspace: Any, plan: LaunchPlan, role: str, snapshot: DatasetSnapshot
+) -> list[str]:
+    if snapshot.workspace_id != workspace.pk:
+        return [_("A snapshot that was chosen is not of this workspace.")]
+    if not snapshot.ready:
+        return [_("The snapshot %(name)s is not frozen yet.") % {"name": snapshot}]
+    allowed = NEEDS.get(plan.method, {}).get(role, ((), False))[0]
+    if snapshot.kind not in allowed:
+        return [
+            _("The snapshot %(name)s holds %(kind)s; as %(role)s, %(method)s reads %(allowed)s.")
+            % {
+                "name": snapshot,
+                "kind": snapshot.get_kind_display().lower(),
+                "role": role,
+                "method": plan.method,
+                "allowed": ", ".join(allowed) or _("nothing"),
+            }
+        ]
+    return []

@@ -1,0 +1,133 @@
+"""Where a model comes from and what came of it: a graph of models, runs and snapshots.
+
+Each generation is asked for as a whole, so the number of queries depends on the depth alone.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from training.models import ModelVersion, RunData, RunModel, TrainingRun
+
+DEPTH = 6  # generations each way
+MOST_IN_A_COLUMN = 12
+WIDTH, HEIGHT, GAP_X, GAP_Y = 190, 46, 56, 16
+
+
+@dataclass(frozen=True)
+class Node:
+    """`kind`: model, run or snapshot; `row` is the thing itself."""
+
+    kind: str
+    row: Any
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.kind, self.row.pk)
+
+
+@dataclass
+class Lineage:
+    """`columns`: generation -> nodes, the model itself at 0, what it came from below 0.
+
+    `edges`: (from, to, role) by the nodes' keys. `left_out`: nodes that found no room.
+    """
+
+    columns: dict[int, list[Node]]
+    edges: list[tuple[tuple[str, int], tuple[str, int], str]]
+    left_out: int = 0
+
+    def picture(self) -> dict[str, Any]:
+        """The same with coordinates, for an SVG of width x height."""
+        first = min(self.columns)
+        tallest = max(len(nodes) for nodes in self.columns.values())
+        height = tallest * (HEIGHT + GAP_Y) + GAP_Y
+        places: dict[tuple[str, int], tuple[int, int]] = {}
+        boxes = []
+        for column, nodes in sorted(self.columns.items()):
+            x = GAP_Y + (column - first) * (WIDTH + GAP_X)
+            top = (height - len(nodes) * (HEIGHT + GAP_Y) + GAP_Y) // 2
+            for number, node in enumerate(nodes):
+                y = top + number * (HEIGHT + GAP_Y)
+                places[node.key] = (x, y)
+                boxes.append({"node": node, "x": x, "y": y, "here": column == 0})
+        lines = [
+            _line(places[start], places[end])
+            for start, end, _role in self.edges
+            if start in places and end in places
+        ]
+        return {
+            "boxes": boxes,
+            "lines": lines,
+            "width": (max(self.columns) - first + 1) * (WIDTH + GAP_X) - GAP_X + 2 * GAP_Y,
+            "height": height,
+            "box_width": WIDTH,
+            "box_height": HEIGHT,
+        }
+
+
+def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
+    """A curve from the right side of one box to the left side of another, as an SVG path."""
+    x1, y1, x2, y2 = start[0] + WIDTH, start[1] + HEIGHT // 2, end[0], end[1] + HEIGHT // 2
+    middle = (x1 + x2) // 2
+    return f"M{x1},{y1} C{middle},{y1} {middle},{y2} {x2},{y2}"
+
+
+def lineage_of(version: ModelVersion) -> Lineage:
+    """Everything that led to `version`, and everything it led to."""
+    found = Lineage({0: [Node("model", version)]}, [])
+    seen = {("model", version.pk)}
+    _walk(found, seen, [version], -1)
+    _walk(found, seen, [version], 1)
+    for column, nodes in found.columns.items():
+        found.left_out += max(0, len(nodes) - MOST_IN_A_COLUMN)
+        found.columns[column] = nodes[:MOST_IN_A_COLUMN]
+    return found
+
+
+def _walk(found: Lineage, seen: set[Any], versions: list[ModelVersion], way: int) -> None:
+    column = way
+    for _generation in range(DEPTH):
+        step = _came_from if way < 0 else _led_to
+        runs, others = step(found, versions)
+        columns: dict[int, list[Node]] = defaultdict(list)
+        for offset, nodes in ((0, runs), (way, others)):
+            for node in nodes:
+                if node.key not in seen:
+                    seen.add(node.key)
+                    columns[column + offset].append(node)
+        for place, nodes in columns.items():
+            found.columns.setdefault(place, []).extend(nodes)
+        versions = [node.row for node in columns[column + way] if node.kind == "model"]
+        column += 2 * way
+        if not versions:
+            return
+
+
+def _came_from(found: Lineage, versions: list[ModelVersion]) -> tuple[list[Node], list[Node]]:
+    made = {v.run_id: v for v in versions if v.run_id is not None}
+    runs = TrainingRun.objects.filter(pk__in=made).order_by("pk")
+    models = RunModel.objects.filter(run__in=made, version__isnull=False).select_related("version")
+    data = RunData.objects.filter(run__in=made).select_related("snapshot")
+    for v in made.values():
+        found.edges.append((("run", int(v.run_id or 0)), ("model", v.pk), "result"))
+    others = []
+    for use in models:
+        others.append(Node("model", use.version))
+        found.edges.append((("model", int(use.version_id or 0)), ("run", use.run_id), use.role))
+    for piece in data:
+        others.append(Node("snapshot", piece.snapshot))
+        found.edges.append((("snapshot", piece.snapshot_id), ("run", piece.run_id), piece.role))
+    return [Node("run", run) for run in runs], others
+
+
+def _led_to(found: Lineage, versions: list[ModelVersion]) -> tuple[list[Node], list[Node]]:
+    uses = RunModel.objects.filter(version__in=versions, run__purpose="run").select_related("run")
+    runs = []
+    for use in uses.order_by("pk"):
+        runs.append(Node("run", use.run))
+        found.edges.append((("model", int(use.version_id or 0)), ("run", use.run_id), use.role))
+    made = ModelVersion.objects.filter(run__in=[node.row.pk for node in runs]).order_by("pk")
+    for version in made:
+        found.edges.append((("run", int(version.run_id or 0)), ("model", version.pk), "result"))
+    return runs, [Node("model", version) for version in made]

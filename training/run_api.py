@@ -1,0 +1,250 @@
+"""/api/v1/workspaces/<slug>/ runs/ and models/: launch, watch, stop, resume; the registry."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from training import curves
+from training.access import MANAGES, READS
+from training.actions.import_model import import_from_hub
+from training.actions.launch import LaunchPlan, launch
+from training.models import Method, ModelKind, Outcome, Purpose, Stage, TrainingRun, VersionState
+from training.queries import ready_snapshots
+from training.run_queries import models_in, ready_models, runs_in
+from webapp.api.endpoint import Endpoint, Strict
+from webapp.api.filters import Filter
+from webapp.api.permissions import api_workspace
+from webapp.jobs.actions.cancel import cancel
+from webapp.jobs.actions.retry import retry
+from webapp.workspaces.access import person_of
+
+
+class ModelRow(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    kind = serializers.CharField(help_text="policy, reward or adapter")
+    stage = serializers.CharField(help_text="candidate, current or archived")
+    state = serializers.CharField(help_text="importing, ready or deleted")
+    sha256 = serializers.CharField(help_text="One fingerprint over all files")
+    facts: Any = serializers.JSONField(help_text="Architecture, layers, parameters ...")
+    licence = serializers.CharField()
+    run = serializers.IntegerField(source="run_id", allow_null=True, help_text="That made it")
+    job = serializers.IntegerField(source="job_id", allow_null=True, help_text="That imports it")
+    created_at = serializers.DateTimeField()
+
+
+class OneModel(ModelRow):
+    manifest: Any = serializers.JSONField(help_text="Every file with size and SHA-256")
+    source: Any = serializers.JSONField(help_text="Where it comes from")
+    parents = serializers.ListField(
+        child=serializers.DictField(), source="parents_as_json", help_text="Role, id, name, version"
+    )
+
+
+class ImportBody(Strict):
+    name = serializers.CharField(max_length=80)
+    repository = serializers.CharField(max_length=200, help_text="owner/name on the hub")
+    revision = serializers.CharField(max_length=100, required=False)
+    licence = serializers.CharField(max_length=100, required=False)
+
+
+class RunRow(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    method = serializers.ChoiceField(Method.choices)
+    purpose = serializers.ChoiceField(Purpose.choices)
+    state = serializers.CharField(help_text="waiting, queued, running, done, failed, cancelled")
+    outcome = serializers.ChoiceField(Outcome.choices, help_text="Empty until an attempt ended")
+    sentence = serializers.CharField(help_text="Why it ended badly, and what to do")
+    phase = serializers.CharField()
+    step = serializers.IntegerField()
+    total = serializers.IntegerField(allow_null=True)
+    eta_seconds = serializers.FloatField(allow_null=True)
+    job = serializers.IntegerField(source="job_id", allow_null=True)
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class OneRun(RunRow):
+    config: Any = serializers.JSONField(help_text="The exact run.json, paths apart")
+    result: Any = serializers.JSONField(help_text="result.json")
+    models = serializers.SerializerMethodField(help_text="Models that came of it")
+
+    def get_models(self, run: TrainingRun) -> list[int]:
+        return [version.pk for version in run.versions.all()]
+
+
+class RunBody(Strict):
+    name = serializers.CharField(max_length=80)
+    method = serializers.ChoiceField(Method.choices)
+    purpose = serializers.ChoiceField(Purpose.choices, required=False)
+    base = serializers.IntegerField(help_text="Id of the model to begin from")
+    reward = serializers.IntegerField(required=False, help_text="Id of the reward model")
+    snapshots = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Role (train, prompts ...) -> id of a snapshot"
+    )
+    config: Any = serializers.JSONField(
+        required=False, help_text="Of run.json: seed, lora, quantization, training, settings"
+    )
+    result_name = serializers.CharField(max_length=80, required=False)
+
+
+class ModelsEndpoint(Endpoint):
+    is_list = True
+    serializer_class = ModelRow
+    filters = {
+        "kind": Filter("kind", choices=ModelKind.values),
+        "stage": Filter("stage", choices=Stage.values),
+        "state": Filter("state", choices=VersionState.values),
+        "name": Filter("name", help="exactly"),
+    }
+
+    @extend_schema(summary="Registered models, newest first")
+    def get(self, request: Request, slug: str) -> Response:
+        return self.paged(models_in(api_workspace(request, slug, *READS)))
+
+    @extend_schema(
+        summary="Import a model from the hub", request=ImportBody, responses={201: ModelRow}
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        workspace = api_workspace(request, slug, *MANAGES)
+        version = import_from_hub(
+            workspace=workspace, by=person_of(request), **self.wanted(ImportBody)
+        )
+        return self.one(version, status=201)
+
+
+class ModelEndpointView(Endpoint):
+    serializer_class = OneModel
+
+    @extend_schema(summary="One model with its files and parents")
+    def get(self, request: Request, slug: str, model: int) -> Response:
+        found = models_in(api_workspace(request, slug, *READS))
+        version = get_object_or_404(found, pk=model)
+        origins = version.origins.select_related("parent").order_by("pk")
+        version.parents_as_json = [  # type: ignore[attr-defined]
+            {"role": each.role, **each.parent.as_json()} for each in origins
+        ]
+        return self.one(version)
+
+
+class RunsEndpoint(Endpoint):
+    is_list = True
+    serializer_class = RunRow
+    filters = {
+        "method": Filter("method", choices=Method.values),
+        "purpose": Filter("purpose", choices=Purpose.values),
+        "outcome": Filter("outcome", choices=Outcome.values),
+    }
+
+    @extend_schema(summary="Runs, newest first")
+    def get(self, request: Request, slug: str) -> Response:
+        return self.paged(runs_in(api_workspace(request, slug, *READS)))
+
+    @extend_schema(summary="Launch a run", request=RunBody, responses={201: OneRun})
+    def post(self, request: Request, slug: str) -> Response:
+        workspace = api_workspace(request, slug, *MANAGES)
+        given = self.wanted(RunBody)
+        models = {
+            role: _known(ready_models(workspace), given[role], role)
+            for role in ("base", "reward")
+            if role in given
+        }
+        data = {
+            role: _known(ready_snapshots(workspace), pk, f"snapshots.{role}")
+            for role, pk in given["snapshots"].items()
+        }
+        config = given.get("config") or {}
+        if not isinstance(config, dict):
+            raise ValidationError(_("config must be an object with named settings."))
+        plan = LaunchPlan(
+            name=given["name"],
+            method=given["method"],
+            models=models,
+            data=data,
+            config=config,
+            result_name=given.get("result_name", ""),
+            purpose=given.get("purpose", Purpose.RUN),
+        )
+        run = launch(workspace=workspace, by=person_of(request), plan=plan)
+        self.serializer_class = OneRun
+        return self.one(run, status=201)
+
+
+class RunEndpoint(Endpoint):
+    serializer_class = OneRun
+
+    @extend_schema(summary="One run, with its progress")
+    def get(self, request: Request, slug: str, run: int) -> Response:
+        return self.one(_run(request, slug, run, READS))
+
+
+class RunMetricsEndpoint(Endpoint):
+    """name -> {"steps": [...], "values": [...]}"""
+
+    serializer_class = OneRun
+
+    @extend_schema(
+        summary="The figures of a run, thinned to what a screen shows",
+        parameters=[
+            OpenApiParameter("name", str, description="One figure; not given: all"),
+            OpenApiParameter("after", int, description="Only later steps"),
+        ],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, slug: str, run: int) -> Response:
+        found = _run(request, slug, run, READS)
+        name, after = request.GET.get("name", "")[:60], request.GET.get("after", "-1")
+        after_step = int(after) if after.isdecimal() and len(after) < 19 else -1
+        lines = curves.points([found.pk], [name] if name else [], after=after_step)
+        return Response(
+            {
+                name: {"steps": [s for s, _v in line], "values": [v for _s, v in line]}
+                for (_run_id, name), line in lines.items()
+            }
+        )
+
+
+class RunStopEndpoint(Endpoint):
+    serializer_class = OneRun
+
+    @extend_schema(summary="Stop a run; what was done is kept", request=None)
+    def post(self, request: Request, slug: str, run: int) -> Response:
+        return self.one(_act(request, slug, run, cancel))
+
+
+class RunResumeEndpoint(Endpoint):
+    serializer_class = OneRun
+
+    @extend_schema(summary="Go on with a stopped or failed run", request=None)
+    def post(self, request: Request, slug: str, run: int) -> Response:
+        return self.one(_act(request, slug, run, retry))
+
+
+def _run(request: Request, slug: str, pk: int, roles: tuple[str, ...]) -> TrainingRun:
+    return get_object_or_404(runs_in(api_workspace(request, slug, *roles)), pk=pk)
+
+
+def _act(request: Request, slug: str, pk: int, act: Any) -> TrainingRun:
+    run = _run(request, slug, pk, MANAGES)
+    if run.job is None:
+        raise ValidationError(_("This run waits for another one; it has not begun."))
+    act(job=run.job, by=person_of(request))
+    return _run(request, slug, pk, MANAGES)
+
+
+def _known(rows: Any, pk: int, field: str) -> Any:
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise serializers.ValidationError(
+            {field: [_("There is no such model or snapshot here that is ready.")]}
+        )
+    return found

@@ -1,0 +1,48 @@
+"""Reads of models and runs that more than one act or page needs."""
+
+from django.db.models import Q, QuerySet
+
+from training.models import ModelVersion, TrainingRun, VersionState
+from webapp.jobs.models import Queue, State
+from webapp.jobs.queries import Outlook
+from webapp.workspaces.models import Workspace
+
+
+def models_in(workspace: Workspace) -> QuerySet[ModelVersion]:
+    """A workspace's models, the newest first, with what made them."""
+    found = ModelVersion.objects.filter(workspace=workspace)
+    return found.select_related("job", "run", "created_by").order_by("-pk")
+
+
+def ready_models(workspace: Workspace, *kinds: str) -> QuerySet[ModelVersion]:
+    """Those whose files are there, of these kinds (none: of all)."""
+    found = models_in(workspace).filter(state=VersionState.READY)
+    return found.filter(kind__in=kinds) if kinds else found
+
+
+def runs_in(workspace: Workspace) -> QuerySet[TrainingRun]:
+    """A workspace's runs, the newest first, with their jobs; without logs and figures."""
+    found = TrainingRun.objects.filter(workspace=workspace)
+    found = found.select_related("workspace", "job__workspace", "created_by", "cloned_from")
+    return found.prefetch_related("models__made_by", "models__version").order_by("-pk")
+
+
+def expected_start(run: TrainingRun, outlook: Outlook) -> int | None:
+    """In how many seconds a queued run will begin; None when nobody can say.
+
+    Runs ahead of it take what they say they still need, spread over the workers that are there.
+    """
+    job = run.job
+    workers = outlook.there.get(Queue.GPU, 0)
+    if job is None or job.state != State.QUEUED or not workers:
+        return None
+    ahead = TrainingRun.objects.filter(
+        Q(job__state=State.RUNNING) | Q(job__state=State.QUEUED, job__lt=job.pk)
+    ).values_list("job__state", "eta_seconds")
+    running = [eta for state, eta in ahead if state == State.RUNNING]
+    queued = [eta for state, eta in ahead if state == State.QUEUED]
+    if any(eta is None for eta in running) or queued:
+        return None  # how long a run takes is known once it moves
+    if len(running) < workers:
+        return 0
+    return int(min(eta for eta in running if eta is not None))

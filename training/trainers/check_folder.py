@@ -1,0 +1,81 @@
+"""`python -m training.trainers.check_folder FOLDER ANSWER`: may a model folder be registered?
+
+Writes {"problems": [sentences], "kind": policy | reward | adapter, "facts": {...}} to the file
+ANSWER. A process of its own, so that a hostile folder harms nobody who goes on living; without
+torch, so that it answers in a second.
+"""
+
+import json
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+from training.trainers.model_folder import check_model_folder
+
+FACTS = {
+    "model_type": ("model_type",),
+    "layers": ("num_hidden_layers", "n_layer"),
+    "hidden": ("hidden_size", "n_embd"),
+    "vocabulary": ("vocab_size",),
+    "positions": ("max_position_embeddings", "n_positions"),
+    "dtype": ("dtype", "torch_dtype"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    folder, answer = Path(arguments[0]), Path(arguments[1])
+    problems = check_model_folder(folder)
+    found: dict[str, Any] = {"problems": problems}
+    if not problems:
+        found |= describe(folder)
+    answer.write_text(json.dumps(found))
+    return 0
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Kind and facts of a folder that was found harmless."""
+    adapter = folder / "adapter_config.json"
+    config_path = folder / "config.json"
+    config = _object(config_path if config_path.exists() else adapter)
+    facts: dict[str, Any] = {}
+    for name, keys in FACTS.items():
+        value = next((config[key] for key in keys if config.get(key) is not None), None)
+        if isinstance(value, str | int):
+            facts[name] = value
+    facts["parameters"] = sum(map(parameters, sorted(folder.glob("*.safetensors"))))
+    tokenizer = folder / "tokenizer_config.json"
+    facts["chat"] = (folder / "chat_template.jinja").exists() or bool(
+        tokenizer.exists() and _object(tokenizer).get("chat_template")
+    )
+    kind = "policy"
+    if adapter.exists() and not config_path.exists():
+        kind = "adapter"
+        facts["base"] = str(config.get("base_model_name_or_path") or "")[:200]
+    elif any("SequenceClassification" in name for name in config.get("architectures") or []):
+        kind = "reward"
+    return {"kind": kind, "facts": facts}
+
+
+def parameters(path: Path) -> int:
+    """Numbers in a safetensors file, by its header."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    count = 0
+    for name, entry in header.items():
+        if name != "__metadata__":
+            size = 1
+            for side in entry["shape"]:
+                size *= side
+            count += size
+    return count
+
+
+def _object(path: Path) -> dict[str, Any]:
+    value = json.loads(path.read_text())
+    return value if isinstance(value, dict) else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
