@@ -99,14 +99,27 @@ def judgements_of(
 def newer_than(workspace: Workspace, chosen: JudgementFilter, mark: Mark, most: int) -> int:
     """How many judgements were added since, counted up to `most`: a few index look-ups."""
     comparisons, rankings = judgements_of(workspace, chosen)
-    found = comparisons.filter(pk__gt=mark.comparisons).order_by()[:most].count()
-    return found + rankings.filter(pk__gt=mark.rankings).order_by()[:most].count()
+    found = comparisons.filter(pk__gt=mark.comparisons).order_by("pk")[:most].count()
+    return found + rankings.filter(pk__gt=mark.rankings).order_by("pk")[:most].count()
 
 
 def count_up_to(workspace: Workspace, chosen: JudgementFilter, most: int) -> int:
-    """How many judgements there are, counted up to `most`."""
+    """How many judgements there are, counted up to `most`.
+
+    A board without a filter stops at the first `most` rows by their key: to look for corrections
+    among a million rows would take seconds.
+    """
+    if not chosen.as_json():
+        found = 0
+        for model in (Comparison, Ranking):
+            rows: Any = model._default_manager.filter(
+                prompt__workspace=workspace, withdrawn_at__isnull=True
+            )
+            found += rows.order_by("pk").values("pk")[:most].count()
+        if found >= most:
+            return found
     comparisons, rankings = judgements_of(workspace, chosen)
-    return int(comparisons.order_by()[:most].count() + rankings.order_by()[:most].count())
+    return int(comparisons.order_by("pk")[:most].count() + rankings.order_by("pk")[:most].count())
 
 
 def next_mark(before: Mark) -> Mark:
