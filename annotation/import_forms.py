@@ -173,7 +173,7 @@ class PlanForm(forms.Form):
         return [self[name] for name in names]
 
     def is_mapped(self) -> bool:
-        """Whether something of the maps is filled in: then they are shown open."""
+        """Whether something of the maps is filled in, or has to be: then they are shown open."""
         names = (*MAPS[:3], "rank_best", "judged_by", "html", "delimiter", "header")
         return any(self[name].value() for name in names) or any(
             field.value() for field in self.columns()

@@ -177,6 +177,7 @@ def _unreadable(error: FileRefused, plan: ImportPlan, rejects: IO[bytes] | None)
         rejects.write(msgspec.json.encode(line) + b"\n")
     report = ImportReport(plan.format_name, "", "", "", "", rows=1, broken=str(error))
     report.refused_rows = 1
+    report.columns = [column[:200] for column in error.columns]
     report.reasons = {error.reason: 1}
     report.refused.append({key: line[key] for key in _SHOWN})
     return report

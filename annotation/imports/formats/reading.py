@@ -146,11 +146,13 @@ def _unrecognised(
     what = f"records of type {type(first_value).__name__}"
     if isinstance(first_value, dict):
         what = "the fields " + ", ".join(repr(str(key)[:40]) for key in list(first_value)[:12])
-    return FileRefused(
+    unknown = FileRefused(
         f"No format is known for {what}. Name the format, or map the columns of a table.",
         line=sample[0].line,
         offset=sample[0].offset,
     )
+    unknown.columns = _columns(sample)
+    return unknown
 
 
 def _expanded(records: Iterable[Record], chosen: Format) -> Iterator[Record]:

@@ -31,6 +31,7 @@ class FileRefused(ValueError):
         self.line = line
         self.offset = offset
         self.original = original
+        self.columns: tuple[str, ...] = ()  # the file's own, where only its format is unknown
 
 
 @dataclass(frozen=True, slots=True)
