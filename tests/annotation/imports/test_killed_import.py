@@ -124,5 +124,5 @@ def test_an_import_killed_at_ten_points_is_complete_or_absent_and_ends_complete(
 
 def test_control_without_its_transaction_a_killed_import_is_there_in_part() -> None:
     row = a_started_import("Unguarded")
-    killed_worker(60, guarded=False)
+    killed_worker(30, guarded=False)
     assert 0 < Prompt.objects.filter(workspace=row.workspace).count() < ROWS
