@@ -114,7 +114,7 @@ def _snapshot_context(snapshot: DatasetSnapshot, workspace: Workspace) -> dict[s
     made = {(export.format, export.split): export for export in exports}
     return context | {
         "in_words": JudgementFilter.from_json(snapshot.filter).in_words(),
-        "card": render_markdown(snapshot.card.partition("\n---\n")[2]),
+        "card": render_markdown(_body(snapshot.card)),
         "files": [
             {"format": each, "files": [_file(snapshot, each, split, made) for split in PARTS]}
             for each in FORMATS.values()
@@ -123,6 +123,11 @@ def _snapshot_context(snapshot: DatasetSnapshot, workspace: Workspace) -> dict[s
         "splits": SPLITS,
         "first": _first(snapshot),
     }
+
+
+def _body(card: str) -> str:
+    """The card without its front matter and its title, which the page has already."""
+    return card.partition("\n---\n")[2].strip().partition("\n")[2]
 
 
 def _file(
