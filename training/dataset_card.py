@@ -133,7 +133,7 @@ def _judgements(plan: ExportPlan, facts: CardFacts) -> str:
     given = Counter({value: rows for (value,), rows in tally.by("judged_by").items()})
     parts = [
         f"## Judgements\n\n{_counted(given, 'judged by')}",
-        f"{len(people):,} different annotators are named."
+        f"{len(people):,} annotator{'s are' if len(people) > 1 else ' is'} named."
         if people
         else "The annotators are not named.",
     ]
@@ -185,7 +185,7 @@ def _biases(plan: ExportPlan, facts: CardFacts) -> str:
     first = share(sides.get("first", 0), sides.get("first", 0) + sides.get("later", 0))
     judges = {value: rows for (value,), rows in facts.tally.by("judged_by").items()}
     lines = [
-        f"- The longer answer was chosen in {_share(longer)}: what length alone would reach.",
+        f"- The longer answer was chosen in {_share(longer)}; length alone would be right so often.",
         f"- The answer shown first was chosen in {_share(first)} where the order is known.",
     ]
     if judges.get("judge"):
@@ -266,7 +266,7 @@ def _scalar(text: str) -> str:
 
 def _share(found: Share) -> str:
     if found.value is None:
-        return "no row (nothing to count)"
+        return "no row, for none differs in it"
     return f"{found.value:.1%} of {found.n:,} rows ({found.low:.1%} to {found.high:.1%})"
 
 

@@ -144,6 +144,7 @@ def _file(
         "name": form.name,
         "label": form.label,
         "split": split,
+        "empty": bool(split) and not snapshot.splits.get(split),
         "ready": bool(artifact) or is_small(snapshot),
         "size": artifact.get("size"),
         "job": export.job if export else None,
