@@ -185,7 +185,7 @@ def _biases(plan: ExportPlan, facts: CardFacts) -> str:
     first = share(sides.get("first", 0), sides.get("first", 0) + sides.get("later", 0))
     judges = {value: rows for (value,), rows in facts.tally.by("judged_by").items()}
     lines = [
-        f"- The longer answer was chosen in {_share(longer)}; length alone would be right so often.",
+        f"- The longer answer was chosen in {_share(longer)}; length alone is right so often.",
         f"- The answer shown first was chosen in {_share(first)} where the order is known.",
     ]
     if judges.get("judge"):
