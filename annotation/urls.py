@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from annotation.views import attributes, campaigns, checks, imports, quality, work
+from annotation.views import attributes, campaigns, checks, imports, quality, withdrawals, work
 
 app_name = "annotation"
 urlpatterns = [
@@ -26,6 +26,16 @@ urlpatterns = [
     path("campaigns/<int:pk>/quality/", quality.campaign_quality_page, name="campaign_quality"),
     path("campaigns/<int:pk>/quality/thresholds/", quality.thresholds, name="thresholds"),
     path("campaigns/<int:pk>/people/<int:person>/", quality.standing, name="standing"),
+    path(
+        "campaigns/<int:pk>/people/<int:person>/withdraw/",
+        withdrawals.person_withdraw,
+        name="person_withdraw",
+    ),
+    path(
+        "campaigns/<int:pk>/items/<int:item>/withdraw/",
+        withdrawals.item_withdraw,
+        name="item_withdraw",
+    ),
     path("campaigns/<int:pk>/preview/", checks.preview, name="campaign_preview"),
     path("campaigns/<int:pk>/checks/", checks.check_list, name="checks"),
     path("campaigns/<int:pk>/checks/<int:item>/", checks.check_edit, name="check"),

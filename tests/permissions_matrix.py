@@ -188,6 +188,10 @@ annotation:use_case_delete           POST   302 403 403 302 404 302 302 302 302
 annotation:attributes                GET    302 403 403 200 404 200 302 302 302
 annotation:attributes                POST   302 403 403 302 404 302 302 302 302
 annotation:attribute_retire          POST   302 403 403 302 404 302 302 302 302
+annotation:person_withdraw           GET    302 403 403 200 404 200 302 302 302
+annotation:person_withdraw           POST   302 403 403 302 404 302 302 302 302
+annotation:item_withdraw             GET    302 403 403 200 404 200 302 302 302
+annotation:item_withdraw             POST   302 403 403 302 404 302 302 302 302
 annotation:own_work                  GET    302 200 403 200 404 200 302 302 302
 annotation:work                      GET    302 200 403 200 404 200 302 302 302
 annotation:work_next                 POST   302 302 403 302 404 302 302 302 302

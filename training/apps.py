@@ -6,8 +6,12 @@ class TrainingConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
+        from annotation import holders
         from training.access import MANAGES, READS, WORKS
+        from training.holders import holding
         from webapp import navigation
+
+        holders.register(holding)
 
         navigation.register(14, _("Arena"), "training:arena", WORKS, icon="compare")
         navigation.register(28, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")

@@ -1,0 +1,157 @@
+"""Take a person's or an item's judgements out of every later figure, for good.
+
+The rows stay, marked: what was frozen or trained from them can be named, and nothing else reads
+them (annotation.queries.current). What holds them already is told by annotation.holders.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from annotation.actions.give_back import give_back
+from annotation.holders import Holder, holders_of
+from annotation.models import (
+    Assignment,
+    Comparison,
+    Completion,
+    Demonstration,
+    Draft,
+    Item,
+    Marking,
+    Ranking,
+    Rating,
+)
+from annotation.models.assignments import AssignmentState
+from annotation.models.campaigns import Purpose
+from webapp.audit.actions.record import record
+from webapp.workspaces.models import Workspace
+
+JUDGEMENTS: dict[str, Any] = {
+    "demonstration": Demonstration,
+    "comparison": Comparison,
+    "ranking": Ranking,
+    "rating": Rating,
+    "marking": Marking,
+}
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """What goes, or went: judgements by kind, written answers, drafts; and who else holds them."""
+
+    judgements: dict[str, int] = field(default_factory=dict)
+    answers: int = 0
+    drafts: int = 0
+    holders: list[Holder] = field(default_factory=list)
+
+    @property
+    def anything(self) -> bool:
+        return bool(sum(self.judgements.values()) or self.answers or self.drafts)
+
+
+def of_person(workspace: Workspace, user: Any) -> Withdrawal:
+    """What withdrawing a person's data in a workspace would take, and who holds it."""
+    return _found(
+        workspace,
+        Q(annotator=user),
+        Completion.objects.filter(prompt__workspace=workspace, author=user, retired_at=None),
+        Draft.objects.filter(item__campaign__workspace=workspace, annotator=user),
+    )
+
+
+def of_item(item: Item) -> Withdrawal:
+    """What withdrawing an item of a campaign would take, and who holds it."""
+    return _found(
+        item.campaign.workspace,
+        Q(assignment__item=item),
+        Completion.objects.none(),
+        Draft.objects.filter(item=item),
+    )
+
+
+@transaction.atomic
+def withdraw_person(*, workspace: Workspace, user: Any, by: Any, reason: str = "") -> Withdrawal:
+    """Mark all that `user` said in `workspace`; open campaigns ask somebody else instead.
+
+    Answers that the person wrote are retired, drafts are deleted. Snapshots stay as they were
+    frozen; their holders are in the result.
+    """
+    gone = of_person(workspace, user)
+    own = Assignment.objects.filter(campaign__workspace=workspace, annotator=user)
+    give_back(own)
+    answered = own.filter(state=AssignmentState.SUBMITTED)
+    asked_again = answered.filter(purpose=Purpose.WORK, repeat_of__isnull=True)
+    Assignment.objects.bulk_create(
+        [
+            Assignment(campaign_id=campaign, item_id=item)
+            for campaign, item in asked_again.order_by("pk").values_list("campaign", "item")
+        ],
+        batch_size=5000,
+    )
+    answered.update(state=AssignmentState.WITHDRAWN)
+    _mark(workspace, Q(annotator=user))
+    written = Completion.objects.filter(prompt__workspace=workspace, author=user)
+    written.filter(retired_at=None).update(retired_at=Now())
+    Draft.objects.filter(item__campaign__workspace=workspace, annotator=user).delete()
+    _recorded("person.withdraw", user, workspace, by, gone, reason)
+    return gone
+
+
+@transaction.atomic
+def withdraw_item(*, item: Item, by: Any, reason: str = "") -> Withdrawal:
+    """Take one question out of its campaign with all that was said about it."""
+    gone = of_item(item)
+    slots = Assignment.objects.filter(item=item).exclude(state=AssignmentState.WITHDRAWN)
+    slots.update(state=AssignmentState.WITHDRAWN, lease_until=None)
+    _mark(item.campaign.workspace, Q(assignment__item=item))
+    Draft.objects.filter(item=item).delete()
+    _recorded("item.withdraw", item, item.campaign.workspace, by, gone, reason)
+    return gone
+
+
+def _said(workspace: Workspace, where: Q) -> dict[str, QuerySet[Any]]:
+    return {
+        kind: model.objects.filter(
+            where, prompt__workspace=workspace, withdrawn_at__isnull=True
+        ).order_by("pk")
+        for kind, model in JUDGEMENTS.items()
+    }
+
+
+def _found(
+    workspace: Workspace, where: Q, answers: QuerySet[Completion], drafts: QuerySet[Draft]
+) -> Withdrawal:
+    ids = {
+        kind: list(rows.values_list("pk", flat=True))
+        for kind, rows in _said(workspace, where).items()
+    }
+    return Withdrawal(
+        {kind: len(found) for kind, found in ids.items()},
+        answers.count(),
+        drafts.count(),
+        holders_of(workspace, ids),
+    )
+
+
+def _mark(workspace: Workspace, where: Q) -> None:
+    for kind, rows in _said(workspace, where).items():
+        JUDGEMENTS[kind].objects.filter(pk__in=rows.values("pk")).update(withdrawn_at=Now())
+
+
+def _recorded(
+    action: str, target: Any, workspace: Workspace, by: Any, gone: Withdrawal, reason: str
+) -> None:
+    record(
+        actor=by,
+        action=action,
+        target=target,
+        workspace=workspace,
+        changes={
+            "judgements": [gone.judgements, {}],
+            "held by": ["", ", ".join(holder.what for holder in gone.holders)[:1000]],
+            "reason": ["", reason[:300]],
+        },
+    )
