@@ -76,6 +76,11 @@ class CampaignForm(forms.Form):
         max_value=50,
         help_text=_("Own items asked again unseen: how consistent a person is. 10 is usual."),
     )
+    rewrites = forms.BooleanField(
+        label=_("Demonstrations start from a model’s answer, to be rewritten"),
+        required=False,
+        help_text=_("Gives a demonstration, and a preference for the rewritten text."),
+    )
     asks = forms.MultipleChoiceField(
         label=_("Ask about each answer too"),
         required=False,
@@ -195,6 +200,7 @@ class CampaignForm(forms.Form):
             workers=tuple(cleaned["workers"]),
             cap=cleaned["cap"],
             repeat_share=cleaned["repeats"] / 100,
+            rewrites=cleaned["rewrites"],
             asks=tuple(cleaned["asks"]),
             attributes=tuple(cleaned["attributes"]),
             gold_share=(cleaned["gold"] or 0) / 100,

@@ -58,6 +58,7 @@ class Plan:
     workers: tuple[Any, ...] = ()  # users; none: everybody who may work in the workspace
     cap: int | None = None
     repeat_share: float = 0.0
+    rewrites: bool = False  # of demonstrations: each starts from one answer
     asks: tuple[str, ...] = ()  # rating_scales.Ask, about each answer
     attributes: tuple[Any, ...] = ()
     gold_share: float = 0.0
@@ -132,7 +133,8 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         name=plan.name,
         kind=plan.kind,
         overlap=plan.overlap,
-        answers=0 if plan.kind == Kind.DEMONSTRATION else plan.answers,
+        answers=int(plan.rewrites) if plan.kind == Kind.DEMONSTRATION else plan.answers,
+        rewrites=plan.rewrites and plan.kind == Kind.DEMONSTRATION,
         generators=list(plan.generators),
         everyone=not plan.workers,
         cap=plan.cap,

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.actions.prefer_the_rewritten import prefer_the_rewritten
 from annotation.actions.save_draft import keep_as_draft
 from annotation.actions.set_standing import pause_where_checks_fail
 from annotation.domain import answers
@@ -146,6 +147,8 @@ def _store(
     if isinstance(submission.answer, answers.RankedAnswers):
         RankingEntry.objects.bulk_create(_entries(judged, assignment, submission.answer))
     _keep_ratings(judged, assignment, submission)
+    if isinstance(judged, Demonstration) and judged.rewritten_from_id is not None:
+        prefer_the_rewritten(demonstration=judged, assignment=assignment)
     Draft.objects.filter(item_id=assignment.item_id, annotator=annotator).delete()
     record(
         actor=annotator,
@@ -203,7 +206,8 @@ def _undone(model: type[Judged], assignment: Assignment) -> Any:
 
 def _columns(assignment: Assignment, answer: answers.Answer) -> dict[str, Any]:
     if isinstance(answer, answers.Demonstration):
-        return {"text": answer.text}
+        start = assignment.shown_order[0] if assignment.shown_order else None
+        return {"text": answer.text, "rewritten_from_id": start}
     if isinstance(answer, answers.Comparison):
         left, right = assignment.shown_order
         return {

@@ -50,6 +50,7 @@ class Campaign(models.Model):
         models.CharField(max_length=20), default=list, blank=True
     )  # rating_scales.Ask
     attributes = models.ManyToManyField("annotation.Attribute", related_name="+", blank=True)
+    rewrites = models.BooleanField(default=False)  # demonstrations start from a model's answer
     gold_share = models.FloatField(default=0.0)  # of what a person is handed: hidden checks
     training_pass = models.FloatField(default=0.0)  # share of training right to be let in; 0: any
     pause_below = models.FloatField(null=True, blank=True)  # gold accuracy that pauses a person

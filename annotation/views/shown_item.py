@@ -57,6 +57,11 @@ def _sentences(letter: str, text: str, kept: Mapping[str, Any]) -> list[dict[str
     ]
 
 
+def _starts(campaign: Campaign, answers: Mapping[int, Completion]) -> list[str]:
+    """The text that a rewriting begins with."""
+    return [plain(answer.text) for answer in answers.values()] if campaign.rewrites else []
+
+
 def guidelines_of(campaign: Campaign) -> Rendered | None:
     newest = campaign.guidelines.first()
     return render_markdown(newest.text) if newest is not None and newest.text else None
@@ -97,7 +102,8 @@ def item_context(
         "rates": bool(campaign.asks),
         "tags": Ask.TAGS in campaign.asks,
         "strengths": Strength.choices,
-        "kept": kept,
+        "kept": {"text": starts[0], **kept} if (starts := _starts(campaign, answers)) else kept,
+        "start": starts[0] if starts else None,
         "guidelines_text": guidelines_of(campaign),
         "kind_template": f"annotation/_{campaign.kind}.html",
     }

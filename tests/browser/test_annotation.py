@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from annotation.actions.assign import assign
-from annotation.models import Comparison, Demonstration, Marking, Ranking
+from annotation.actions.open_campaign import Plan, open_campaign
+from annotation.models import Comparison, Demonstration, Marking, Prompt, Ranking
 from annotation.models.campaigns import Campaign, Kind
 from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.browser.conftest import no_sideways_scroll
@@ -222,6 +223,31 @@ def test_ratings_and_marked_parts_on_a_phone_by_keyboard(
         "Water": "factual error",
         "It is wet.": "ambiguous",
     }
+
+
+def test_a_rewriting_shows_what_was_changed(
+    page: Any, open_work: Any, keyboard: Any, axe: Any, screenshot: Any
+) -> None:
+    workspace = a_workspace()
+    an_answer(a_prompt(workspace), "Water boils at 90 °C everywhere.")
+    campaign = open_campaign(
+        workspace=workspace,
+        by=mia(),
+        plan=Plan(name="Repair", kind=Kind.DEMONSTRATION, rewrites=True),
+        prompts=Prompt.objects.all(),
+    )
+    assign(campaign=campaign, annotator=ann(workspace))
+    open_work(campaign)
+    page.get_by_text("Nothing yet.").wait_for()
+    page.get_by_label("Rewrite the answer").fill("Water boils at 100 °C at sea level.")
+    page.locator("[data-difference] ins", has_text="100").wait_for()
+    assert page.locator("[data-difference] del").all_inner_texts() == ["90", "everywhere."]
+    assert page.locator("[data-difference] ins").all_inner_texts() == ["100", "at sea level."]
+    axe(page, within="main")
+    screenshot("rewriting")
+    keyboard("Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    assert Comparison.objects.get().right.text == "Water boils at 100 °C at sea level."
 
 
 def test_nothing_on_the_page_tells_who_wrote_what(page: Any, open_work: Any) -> None:
