@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from annotation.domain.arrays import Floats
 from annotation.domain.battles import Outcome
+from annotation.domain.distributions import chi2_quantile, fair_coin_p_value, fisher_p_value
 from annotation.domain.proportions import Share, share
 
 # Arena looks at five random moments within a voter's first hundred votes (arXiv:2403.04132, 5.1).
@@ -63,9 +63,7 @@ def anomalous_voter(
     reached = [moment for moment in sorted(set(checkpoints)) if moment <= len(found)]
     statistic = {moment: float(course[moment - 1]) for moment in reached}
     share_of_error = alpha / len(checkpoints)
-    threshold = {
-        moment: float(stats.chi2.ppf(1.0 - share_of_error, 2 * moment)) for moment in reached
-    }
+    threshold = {moment: chi2_quantile(1.0 - share_of_error, 2 * moment) for moment in reached}
     flagged = any(statistic[moment] >= threshold[moment] for moment in reached)
     return AnomalyReport(tuple(found), statistic, threshold, flagged)
 
@@ -94,9 +92,7 @@ def left_bias(outcomes: Iterable[Outcome]) -> SideBias:
     lefts = sum(one is Outcome.LEFT for one in decisive)
     if not decisive:
         return SideBias(share(0, 0), None)
-    return SideBias(
-        share(lefts, len(decisive)), float(stats.binomtest(lefts, len(decisive)).pvalue)
-    )
+    return SideBias(share(lefts, len(decisive)), fair_coin_p_value(lefts, len(decisive)))
 
 
 @dataclass(frozen=True)
@@ -128,8 +124,8 @@ def length_bias(own: Iterable[LengthVote], others: Iterable[LengthVote]) -> Leng
     mine, theirs = _longer(own), _longer(others)
     p_value = None
     if mine[1] and theirs[1]:
-        table = [[mine[0], mine[1] - mine[0]], [theirs[0], theirs[1] - theirs[0]]]
-        p_value = float(stats.fisher_exact(table).pvalue)
+        table = ((mine[0], mine[1] - mine[0]), (theirs[0], theirs[1] - theirs[0]))
+        p_value = fisher_p_value(table)
     return LengthBias(share(*mine), share(*theirs), p_value)
 
 

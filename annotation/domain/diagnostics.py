@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 from scipy.special import expit, xlogy
 
 from annotation.domain.arrays import Floats, Ints, sum_by
@@ -17,6 +16,7 @@ from annotation.domain.bradley_terry import (
     leader,
     pair_totals,
 )
+from annotation.domain.distributions import chi2_tail, t_quantile
 from annotation.domain.proportions import Share, share, two_sided_z
 from annotation.domain.uncertainty import clustered, fisher
 from annotation.domain.win_rates import win_rate_matrix
@@ -53,7 +53,7 @@ def goodness_of_fit(fit: BradleyTerryFit, cells: Cells) -> GoodnessOfFit:
     )
     parameters = len(fit.models) - 1 + (fit.position_effect is not None)
     degrees = len(totals.votes) - parameters
-    p_value = float(stats.chi2.sf(deviance, degrees)) if degrees > 0 else None
+    p_value = chi2_tail(deviance, degrees) if degrees > 0 else None
     return GoodnessOfFit(deviance, degrees, p_value)
 
 
@@ -123,7 +123,7 @@ def position_bias(battles: Battles, *, alpha: float = 0.05) -> PositionBias:
     covariance = fisher(fit)
     if battles.annotator is not None and len(np.unique(battles.annotator)) > 1:
         covariance = clustered(fit, battles, battles.annotator)
-    reach = float(stats.t.ppf(1.0 - alpha / 2.0, min(covariance.degrees, 1e9)))
+    reach = t_quantile(1.0 - alpha / 2.0, min(covariance.degrees, 1e9))
     reach *= covariance.position_se or 0.0
     effect = fit.position_effect
     return PositionBias(first, effect, effect - reach, effect + reach, shuffled)
@@ -139,7 +139,7 @@ def _shuffled(battles: Battles) -> float | None:
     if not met.any():
         return None
     statistic = float(((one - other)[met] ** 2 / (one + other)[met]).sum())
-    return float(stats.chi2.sf(statistic, int(met.sum())))
+    return chi2_tail(statistic, int(met.sum()))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from annotation.domain.distributions import chi2_tail
 from annotation.domain.proportions import wilson_interval
 
 # InstructGPT, arXiv:2203.02155, Table 1: shares of its API prompts in percent (99.9 by rounding).
@@ -63,7 +63,7 @@ def compare_distributions(a: Sequence[float], b: Sequence[float]) -> Distributio
         tv=float(np.abs(p - q).sum() / 2),
         chi2=chi2,
         dof=dof,
-        p_value=float(stats.chi2.sf(chi2, dof)) if dof else 1.0,
+        p_value=chi2_tail(chi2, dof) if dof else 1.0,
         intervals_a=_wilson(first),
         intervals_b=_wilson(second),
     )

@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
 from scipy.special import betaln
 
 from annotation.domain.arrays import Floats
 from annotation.domain.bradley_terry import POINTS_PER_LOGIT
+from annotation.domain.distributions import normal_pdf, t_quantile, t_tail
 from annotation.domain.proportions import normal_quantile, two_sided_z
 from annotation.domain.uncertainty import Covariance
 
@@ -101,11 +101,11 @@ def separation(
     if se == 0.0:
         return Separation(gap * points, 0.0, gap != 0.0, float(gap == 0.0), None)
     statistic = abs(gap) / se
-    p_value = float(2.0 * stats.t.sf(statistic, min(covariance.degrees, 1e9)))
+    p_value = 2.0 * t_tail(statistic, min(covariance.degrees, 1e9))
     separated = p_value < 1.0 - level
     more = None
     if not separated and gap != 0.0:
-        reach = float(stats.t.ppf(0.5 + level / 2.0, min(covariance.degrees, 1e9)))
+        reach = t_quantile(0.5 + level / 2.0, min(covariance.degrees, 1e9))
         needed = votes * ((reach + normal_quantile(power)) / statistic) ** 2
         more = max(1, math.ceil(needed - votes))
     return Separation(gap * points, se * points, separated, p_value, more)
@@ -120,6 +120,8 @@ def look_boundaries(looks: int, alpha: float = 0.05) -> Floats:
     """
     if not 1 <= looks <= 20:
         raise ValueError(f"{looks} looks cannot be planned; choose 1 to 20.")
+    from scipy import optimize  # heavy, and rarely asked for
+
     single = two_sided_z(alpha)
 
     def excess(constant: float) -> float:
@@ -137,8 +139,8 @@ def _crossing_probability(constant: float, looks: int) -> float:
     # Simpson's rule: the grid has an even number of steps.
     weights *= np.where(np.arange(GRID) % 2 == 1, 4.0, 2.0) / 3.0
     weights[[0, -1]] /= 2.0
-    density = stats.norm.pdf(grid)
-    step = stats.norm.pdf(grid[:, None] - grid[None, :])
+    density = normal_pdf(grid)
+    step = normal_pdf(grid[:, None] - grid[None, :])
     for _ in range(looks - 1):
         density = step @ (density * weights)
     return float(1.0 - density @ weights)

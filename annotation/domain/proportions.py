@@ -4,7 +4,7 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-from scipy import stats
+from annotation.domain import distributions
 
 
 class Share(NamedTuple):
@@ -19,7 +19,7 @@ class Share(NamedTuple):
 @lru_cache(maxsize=256)  # a page asks for one and the same quantile a thousand times
 def normal_quantile(probability: float) -> float:
     """The z below which a standard normal falls with this probability."""
-    return float(stats.norm.ppf(probability))
+    return distributions.normal_quantile(probability)
 
 
 def two_sided_z(alpha: float) -> float:

@@ -5,7 +5,6 @@ estimate exists exactly when every model can be reached from every other along "
 """
 
 import numpy as np
-from scipy.optimize import linprog
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
@@ -58,6 +57,8 @@ def is_separated(rows: csr_array | Floats) -> bool:
     of what was observed. Along such a direction the likelihood rises for ever, so that no finite
     maximum exists.
     """
+    from scipy.optimize import linprog  # heavy, and only some models need it
+
     constraints = csr_array(rows)
     total = np.asarray(constraints.sum(axis=0)).ravel()
     found = linprog(

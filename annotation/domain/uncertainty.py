@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 from scipy.sparse import coo_array
 from scipy.special import expit
 
@@ -22,6 +21,7 @@ from annotation.domain.bradley_terry import (
     BradleyTerryFit,
     laplacian,
 )
+from annotation.domain.distributions import chi2_quantile, f_quantile
 
 # With fewer people, an interval over people would be a guess: show each one's own ranking instead.
 FEWEST_ANNOTATORS = 5
@@ -198,8 +198,8 @@ def critical_value(level: float, degrees: float, dimensions: int = 1) -> float:
     if not 0.0 < level < 1.0:
         raise ValueError(f"The level is {level!r}; give a probability such as 0.95.")
     if math.isinf(degrees):
-        return math.sqrt(float(stats.chi2.ppf(level, dimensions)))
-    return math.sqrt(dimensions * float(stats.f.ppf(level, dimensions, degrees)))
+        return math.sqrt(chi2_quantile(level, dimensions))
+    return math.sqrt(dimensions * f_quantile(level, dimensions, degrees))
 
 
 def rank_bounds(low: Floats, high: Floats) -> tuple[Ints, Ints]:

@@ -4,12 +4,12 @@ import itertools
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from annotation.boards.figures.ratings import Rated
 from annotation.domain.annotator_quality import random_checkpoints
 from annotation.domain.arrays import Floats
 from annotation.domain.diagnostics import LeftOut, leader_fragility, leave_one_out
+from annotation.domain.distributions import chi2_quantile
 
 # The search refits the board some dozens of times; beyond this many votes it is left to a sample.
 MOST_FOR_FRAGILITY = 200_000
@@ -156,6 +156,6 @@ def _unusual(
     for name, count in (("high", at_least), ("low", at_most)):
         course = np.cumsum(-2.0 * np.log((1.0 + count) / (total + 1.0)))
         limit = 1.0 - ALPHA / 2.0 / len(checkpoints)
-        if any(course[j - 1] >= stats.chi2.ppf(limit, 2 * j) for j in checkpoints):
+        if any(course[j - 1] >= chi2_quantile(limit, 2 * j) for j in checkpoints):
             found.append(name)
     return "both" if len(found) == 2 else "".join(found)
