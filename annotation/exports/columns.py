@@ -1,12 +1,15 @@
 """What stands in each column of a file: said once, for the card, the documentation and Parquet."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from annotation.exports.plan import Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TEXTS = ("prompt", "chosen", "rejected", "completion")
 
@@ -73,17 +76,18 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
     ),
 }
 
-_TYPES = {
-    "string": pa.string(),
-    "float": pa.float64(),
-    "integer": pa.int64(),
-    "boolean": pa.bool_(),
-}
 
-
-def arrow_schema(kind: Kind, *, chat: bool, extras: bool) -> pa.Schema:
+def arrow_schema(kind: Kind, *, chat: bool, extras: bool) -> "pa.Schema":
     """chat: texts are lists of messages. extras: messages may have a name or tool calls, the latter
     as JSON in a string."""
+    import pyarrow as pa  # 35 MB that the web process need not hold
+
+    plain = {
+        "string": pa.string(),
+        "float": pa.float64(),
+        "integer": pa.int64(),
+        "boolean": pa.bool_(),
+    }
     message = [("role", pa.string()), ("content", pa.string())]
     if extras:
         message += [(name, pa.string()) for name in ("name", "tool_calls", "tool_call_id")]
@@ -95,7 +99,7 @@ def arrow_schema(kind: Kind, *, chat: bool, extras: bool) -> pa.Schema:
                 column.name,
                 (asked if column.name == "prompt" else answer)
                 if column.type == "texts"
-                else _TYPES[column.type],
+                else plain[column.type],
             )
             for column in COLUMNS[kind]
         ]

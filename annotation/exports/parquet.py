@@ -2,21 +2,26 @@
 
 import io
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
-import pyarrow as pa
-import pyarrow.json
-import pyarrow.parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STEP = 24 << 20  # bytes of JSON in one row group
 LEVEL = 3
 
 
-def parquet(blocks: Iterable[bytes], schema: pa.Schema, *, extras: bool) -> Iterator[bytes]:
+def parquet(blocks: Iterable[bytes], schema: "pa.Schema", *, extras: bool) -> Iterator[bytes]:
     """The file's bytes. blocks: whole lines that fit the schema. extras: see arrow_schema().
 
     Row groups are cut by the number of bytes alone: the same lines give the same file.
     """
+    import pyarrow as pa  # 45 MB that the web process need not hold
+    import pyarrow.json
+    import pyarrow.parquet
+
     drain = _Drain()
     read = pyarrow.json.ReadOptions(block_size=STEP * 4)
     parse = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
