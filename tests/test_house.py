@@ -304,7 +304,7 @@ def test_the_web_process_does_not_load_torch() -> None:
     serve = "import webapp.wsgi\nfrom django.urls import get_resolver\nget_resolver().url_patterns"
     loaded = loaded_by(serve)
     assert "django" in loaded
-    assert not loaded & {*HEAVY, "pandas", "sklearn"}
+    assert not loaded & {*HEAVY, "pandas", "sklearn", "pyarrow"}
 
 
 def test_a_worker_does_not_load_torch() -> None:
