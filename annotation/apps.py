@@ -13,8 +13,8 @@ class AnnotationConfig(AppConfig):
 
         home.register(10, open_campaigns)
 
-        navigation.register(5, _("Prompts"), "annotation:prompts", READS, icon="text")
+        navigation.register(20, _("Prompts"), "annotation:prompts", READS, icon="text")
         navigation.register(10, _("Campaigns"), "annotation:campaigns", icon="layers")
         navigation.register(22, _("Imports"), "annotation:imports", READS, icon="upload")
-        navigation.register(20, _("Boards"), "annotation:boards", READS, icon="chart")
+        navigation.register(50, _("Boards"), "annotation:boards", READS, icon="chart")
         navigation.register(12, _("My work"), "annotation:own_work", WORKS, icon="edit")

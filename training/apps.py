@@ -15,8 +15,8 @@ class TrainingConfig(AppConfig):
 
         navigation.register(14, _("Arena"), "training:arena", WORKS, icon="compare")
         navigation.register(28, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")
-        navigation.register(30, _("Runs"), "training:runs", READS, icon="activity")
-        navigation.register(32, _("Models"), "training:models", READS, icon="cube")
+        navigation.register(32, _("Runs"), "training:runs", READS, icon="activity")
+        navigation.register(30, _("Models"), "training:models", READS, icon="cube")
         navigation.register(36, _("Playground"), "training:playground", MANAGES, icon="play")
         navigation.register(38, _("Sampled answers"), "training:samplings", READS, icon="text")
         navigation.register(40, _("Models to ask"), "training:endpoints", READS, icon="server")
