@@ -42,14 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that train are left out of --fast; under xdist, tests that share a browser, starve a
-    real service, or stand on one world of a module stay on one process."""
+    """Tests that train are left out of --fast; under xdist, tests that stand on one world of a
+    module stay on one process."""
     for item in items:
         if item.path.name.startswith(TRAINING):
             item.add_marker(pytest.mark.heavy)
         if item.path.parent.name == "access":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        for kind in ("browser", "fault"):
-            if item.get_closest_marker(kind):
-                item.add_marker(pytest.mark.xdist_group(kind))

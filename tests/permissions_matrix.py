@@ -370,7 +370,7 @@ api_runs                             POST   401 403 403 201 404 201 403 201 401
 api_run                              GET    401 403 200 200 404 200 200 200 401
 api_run_metrics                      GET    401 403 200 200 404 200 200 200 401
 api_run_stop                         POST   401 403 403 200 404 200 403 200 401
-api_run_resume                       POST   401 403 403 400 404 400 403 400 401
+api_run_resume                       POST   401 403 403 200 404 200 403 200 401
 api_nothing_here                     DELETE 404 404 404 404 404 404 404 404 404
 api_nothing_here                     GET    404 404 404 404 404 404 404 404 404
 api_nothing_here                     PATCH  404 404 404 404 404 404 404 404 404
@@ -412,6 +412,15 @@ def failed(world: World) -> None:
     Job.objects.filter(pk=world.kwargs["job"]).update(
         state="failed", error="It broke.", finished_at=Now()
     )
+
+
+def stopped(world: World) -> None:
+    from training.models import TrainingRun
+    from webapp.jobs.actions.cancel import cancel
+
+    job = TrainingRun.objects.get(pk=world.kwargs["run"]).job
+    assert job is not None
+    cancel(job=job, by=world.people["manager"])
 
 
 def trained(world: World) -> None:
@@ -697,6 +706,8 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("site_job_download", "GET"): Setup(before=with_a_file),
     ("site_job_start", "POST"): Setup({"kind": "doctor"}),
     ("api_job_retry", "POST"): Setup(before=failed),
+    ("training:run_resume", "POST"): Setup(before=stopped),
+    ("api_run_resume", "POST"): Setup(before=stopped),
     ("theme", "POST"): Setup({"theme": "dark", "next": "/"}),
     ("api_me", "PATCH"): Setup({"name": "Other"}),
     ("api_workspaces", "POST"): Setup({"name": "Tea spoons"}),

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import statistics
+import string
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ TABLES = ("annotation_prompt", "annotation_demonstration")
 def conversations(count: int, seed: int = 20261121) -> Iterator[bytes]:
     """JSON lines. The words are drawn like a language's: few are frequent, many are rare."""
     draw = random.Random(seed)
-    letters = "etaoinshrdlucmfwypvbgkjqxz"
+    letters = string.ascii_lowercase
     words = ["".join(draw.choices(letters, k=draw.randint(2, 9))) for _ in range(20_000)]
     weights = [1 / (rank + 3) for rank in range(len(words))]
     pool = draw.choices(words, weights, k=400_000)

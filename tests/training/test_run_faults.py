@@ -122,13 +122,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_before_it_spoils_it(
 
 @pytest.mark.fault
 def test_running_out_of_memory_is_named(tmp_path: Path, base: Path) -> None:
-    large = {"batch_size": 2048, "micro_batch_size": 2048, "max_steps": 1}
-    folder = sft(tmp_path / "small", base, rows=2048, training=large)
+    large = {"batch_size": 4096, "micro_batch_size": 4096, "max_steps": 1}
+    folder = sft(tmp_path / "small", base, rows=4096, training=large)
     assert run_apart(folder, memory=200 * 1024 * 1024) == 4
     assert "Memory ran out" in result(folder)["sentence"]
     assert "micro_batch_size" in result(folder)["sentence"]
     # The control: the same memory is enough for the same batch in smaller parts.
-    less = sft(tmp_path / "parts", base, rows=2048, training={**large, "micro_batch_size": 128})
+    less = sft(tmp_path / "parts", base, rows=4096, training={**large, "micro_batch_size": 128})
     assert run_apart(less, memory=200 * 1024 * 1024) == 0
 
 

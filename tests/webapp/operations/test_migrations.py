@@ -13,6 +13,7 @@ UNRELEASED = (
     "0003_a_cache_table",
     "0002_an_answer_is_kept_as_text",
     "0003_search_and_curation",
+    "0008_rewriting",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
