@@ -42,12 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that train are left out of --fast; under xdist, tests that stand on one world of a
-    module stay on one process."""
+    """Tests that train are left out of --fast."""
     for item in items:
         if item.path.name.startswith(TRAINING):
             item.add_marker(pytest.mark.heavy)
-        if item.path.parent.name == "access":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
