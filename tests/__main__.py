@@ -71,8 +71,9 @@ def main(arguments: list[str]) -> int:
         running = [pool.submit(run, name, command, environment) for name, command in steps()]
         print(f"== {len(running)} checks, two at a time ...", flush=True)
         failed = [name for step in running if (name := step.result())]
-    # Two processes, as CI has two cores; a module, whose tests may share a world, stays on one.
-    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadscope"]
+    # Two processes, as CI has two cores. Each takes test after test in pytest-django's order: the
+    # fault tests, which point Django at a database of their own, come last.
+    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
     pytest += ["--durations", "10", "-m", marked, *arguments]
     print("== tests (pytest) ...", flush=True)
     code = subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode

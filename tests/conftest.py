@@ -9,7 +9,7 @@ import pytest
 
 TRAINING = (
     *("test_learning", "test_methods", "test_model_folder", "test_on_policy"),
-    *("test_ppo", "test_resume", "test_run_faults"),
+    *("test_ppo", "test_resume", "test_run_faults", "test_several_processes", "test_trackers"),
 )
 FAST = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]
 

@@ -89,6 +89,7 @@ def writing_rows() -> list[tuple[Row, str]]:
     ]
 
 
+@pytest.mark.heavy
 def test_no_extra_field_changes_anything(world: World) -> None:
     wrong = []
     for row, identity in writing_rows():

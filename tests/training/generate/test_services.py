@@ -15,7 +15,7 @@ from training.generate import claims
 from training.models import Generation, GenerationState
 from webapp.jobs import retry
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.heavy]
 
 
 @pytest.fixture(autouse=True)
