@@ -19,6 +19,7 @@ from annotation.actions.assign import assign
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
 from annotation.domain.answers import LETTERS, Unanswered
+from annotation.domain.few_shot import MOST_PAIRS
 from annotation.domain.rating_scales import SpanLabel
 from annotation.models import Assignment, Campaign, Completion
 from annotation.models.campaigns import Kind, State
@@ -63,7 +64,14 @@ class ItemRow(serializers.Serializer):
     assignment = serializers.IntegerField()
     attempt = serializers.IntegerField(help_text="Send it back with the answer")
     kind = serializers.ChoiceField(Kind.choices)
-    messages = serializers.JSONField(help_text="The prompt: a list of {role, content}")
+    messages = serializers.JSONField(
+        help_text="The prompt: a list of {role, content}; empty where you write the prompt"
+    )
+    use_case = serializers.CharField(
+        allow_blank=True, help_text="What your own prompt should be for; another may be chosen"
+    )
+    use_cases = serializers.ListField(child=serializers.CharField(), help_text="To choose from")
+    pairs = serializers.IntegerField(help_text="Pairs of a few-shot example; 0 elsewhere")
     answers = ShownRow(many=True)
     asks = ScaleRow(many=True, help_text="To be answered about each answer, in `ratings`")
     lease_until = serializers.DateTimeField(allow_null=True)
@@ -86,10 +94,23 @@ class PartBody(Strict):
     kind = serializers.ChoiceField([(label.value, label.value) for label in SpanLabel])
 
 
+class PairBody(Strict):
+    query = serializers.CharField(max_length=20_000, trim_whitespace=False)
+    response = serializers.CharField(max_length=20_000, trim_whitespace=False)
+
+
 class AnswerBody(Strict):
     key = serializers.UUIDField(help_text="Made by you, once per answer; sent again it is harmless")
     attempt = serializers.IntegerField(min_value=1)
     text = serializers.CharField(required=False, max_length=100_000, trim_whitespace=False)
+    prompt = serializers.CharField(
+        required=False, max_length=20_000, trim_whitespace=False, help_text="One of your own"
+    )
+    use_case = serializers.CharField(required=False, max_length=60)
+    instruction = serializers.CharField(
+        required=False, max_length=20_000, trim_whitespace=False, help_text="Of a few-shot example"
+    )
+    pairs = PairBody(many=True, required=False)
     choice = serializers.ChoiceField(Choice.choices, required=False)
     strength = serializers.ChoiceField(Strength.choices, required=False)
     ranking = serializers.CharField(
@@ -186,7 +207,10 @@ class SkipEndpoint(Endpoint):
 def _fields(campaign: Campaign, body: dict[str, Any]) -> dict[str, str]:
     """The body as the fields of the page's form."""
     ratings, parts = body.pop("ratings", []), body.pop("parts", [])
+    pairs = body.pop("pairs", [])
     form = {name: str(value) for name, value in body.items()}
+    for number, pair in enumerate(pairs[: MOST_PAIRS + 1], start=1):
+        form |= {f"query-{number}": pair["query"], f"response-{number}": pair["response"]}
     if "ranking" in form:
         form["typed"] = form.pop("ranking")
     places = {scale.aspect: number for number, scale in enumerate(scales_of(campaign))}
@@ -225,7 +249,10 @@ def _item(campaign: Campaign, held: Assignment) -> dict[str, Any]:
         "assignment": held.pk,
         "attempt": held.attempt,
         "kind": campaign.kind,
-        "messages": held.item.prompt.messages,
+        "messages": held.item.prompt.messages if held.item.prompt else [],
+        "use_case": held.item.use_case,
+        "use_cases": campaign.use_cases,
+        "pairs": campaign.pairs if campaign.kind == Kind.FEW_SHOT else 0,
         "answers": [
             {"letter": letter, "text": texts[pk].text}
             for letter, pk in zip(LETTERS, held.shown_order, strict=False)

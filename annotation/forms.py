@@ -7,13 +7,16 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from annotation.actions.open_campaign import Plan
+from annotation.domain.few_shot import FEWEST_PAIRS, MOST_PAIRS
 from annotation.domain.rating_scales import Ask
 from annotation.models import Attribute, Campaign, Completion, Split
-from annotation.models.campaigns import Kind, Purpose
+from annotation.models.campaigns import WRITES, WRITES_PROMPTS, Kind, Purpose
 from annotation.prompt_filter import PromptFilter
 from annotation.quality_effect import Thresholds
 from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
+
+JUDGES = tuple(kind for kind in Kind if kind not in WRITES)
 
 
 class CampaignForm(forms.Form):
@@ -81,6 +84,29 @@ class CampaignForm(forms.Form):
         required=False,
         help_text=_("Gives a demonstration, and a preference for the rewritten text."),
     )
+    use_cases = forms.CharField(
+        label=_("Use cases, a line for each"),
+        required=False,
+        max_length=6000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("Own prompts are written for one of these. Empty: for anything."),
+    )
+    pairs = forms.IntegerField(
+        label=_("Pairs of a few-shot example"),
+        required=False,
+        initial=3,
+        min_value=FEWEST_PAIRS,
+        max_value=MOST_PAIRS,
+        help_text=_("K pairs become K prompts, each with the other K - 1 as its examples."),
+    )
+    texts = forms.IntegerField(
+        label=_("How many texts"),
+        required=False,
+        initial=100,
+        min_value=1,
+        max_value=100_000,
+        help_text=_("Of own prompts and few-shot examples: they need no prompts of the workspace."),
+    )
     asks = forms.MultipleChoiceField(
         label=_("Ask about each answer too"),
         required=False,
@@ -142,6 +168,28 @@ class CampaignForm(forms.Form):
         help_text=_("Shown before the work starts, for example “violent language”."),
     )
 
+    # The page's parts; a field that is only for some kinds is hidden while another is chosen.
+    GROUPS = (
+        (_("What is asked"), ("name", "kind", "guidelines", "content_warning")),
+        (
+            _("About what"),
+            ("split", "tag", "use_case", "most", "texts", "use_cases", "pairs", "rewrites"),
+        ),
+        (_("The answers shown"), ("answers", "generators", "asks", "attributes")),
+        (_("Who works, and how much"), ("workers", "overlap", "cap", "minutes", "deadline")),
+        (_("Checks of the work"), ("repeats", "gold", "training", "pause_below")),
+    )
+    ONLY = {
+        **dict.fromkeys(("split", "tag", "use_case", "most"), (*JUDGES, Kind.DEMONSTRATION)),
+        **dict.fromkeys(("answers", "asks", "attributes"), JUDGES),
+        **dict.fromkeys(("repeats", "gold", "training", "pause_below"), JUDGES),
+        "generators": (*JUDGES, Kind.DEMONSTRATION),
+        "rewrites": (Kind.DEMONSTRATION,),
+        "texts": WRITES_PROMPTS,
+        "use_cases": (Kind.WRITING,),
+        "pairs": (Kind.FEW_SHOT,),
+    }
+
     def __init__(
         self,
         *args: Any,
@@ -182,6 +230,13 @@ class CampaignForm(forms.Form):
             )
         return name
 
+    def clean_use_cases(self) -> tuple[str, ...]:
+        lines = [" ".join(line.split()) for line in self.cleaned_data["use_cases"].splitlines()]
+        cases = tuple(dict.fromkeys(line for line in lines if line))
+        if len(cases) > 100 or any(len(case) > 60 for case in cases):
+            raise forms.ValidationError(_("At most 100 use cases of at most 60 characters each."))
+        return cases
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if cleaned is not None and cleaned.get("kind") == Kind.COMPARISON:
@@ -201,6 +256,9 @@ class CampaignForm(forms.Form):
             cap=cleaned["cap"],
             repeat_share=cleaned["repeats"] / 100,
             rewrites=cleaned["rewrites"],
+            use_cases=cleaned["use_cases"],
+            pairs=cleaned["pairs"] or 3,
+            texts=cleaned["texts"] or 100,
             asks=tuple(cleaned["asks"]),
             attributes=tuple(cleaned["attributes"]),
             gold_share=(cleaned["gold"] or 0) / 100,
@@ -210,6 +268,13 @@ class CampaignForm(forms.Form):
             deadline=cleaned["deadline"],
             content_warning=cleaned["content_warning"],
         )
+
+    def groups(self) -> list[tuple[Any, list[tuple[forms.BoundField, str]]]]:
+        """Titles with their fields, each with the kinds that have it (empty: all)."""
+        return [
+            (title, [(self[name], " ".join(self.ONLY.get(name, ()))) for name in names])
+            for title, names in self.GROUPS
+        ]
 
     def wanted(self) -> PromptFilter:
         """The prompts of the address, narrowed by the three fields of the page."""

@@ -13,13 +13,17 @@ from typing import Any
 from annotation.actions.submit import Submission
 from annotation.domain import answers
 from annotation.domain.answers import LETTERS, Unanswered
+from annotation.domain.few_shot import MOST_PAIRS
 from annotation.domain.preferences import MalformedRanking, parse_ranking
 from annotation.models.campaigns import Kind
 
 LONGEST_COMMENT = 5000
 A_DAY = 86_400
-PREFIXES = ("tier-", "rate-", "marks-", "sentence-")
-FIELDS = {"text", "choice", "strength", "comment", "typed"}
+PREFIXES = ("tier-", "rate-", "marks-", "sentence-", "query-", "response-")
+FIELDS = {
+    *("text", "choice", "strength", "comment", "typed"),
+    *("prompt", "use_case", "instruction"),
+}
 
 
 def typed_fields(form: Mapping[str, str]) -> dict[str, str]:
@@ -51,6 +55,8 @@ def read_submission(kind: str, shown: Sequence[int], form: Mapping[str, str]) ->
     Raises:
         Unanswered: something is missing or malformed; the sentence says what.
     """
+    if any("\0" in value for value in form.values()):
+        raise Unanswered("The text holds a NUL character, which cannot be kept. Remove it.")
     comment = form.get("comment", "").strip()
     if len(comment) > LONGEST_COMMENT:
         raise Unanswered(
@@ -72,10 +78,25 @@ def read_submission(kind: str, shown: Sequence[int], form: Mapping[str, str]) ->
 
 def _read_answer(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> answers.Answer:
     if kind == Kind.DEMONSTRATION:
-        return answers.Demonstration(form.get("text", "").replace("\r\n", "\n"))
+        return answers.Demonstration(_text(form, "text"))
+    if kind == Kind.WRITING:
+        return answers.WrittenPrompt(
+            _text(form, "prompt"), _text(form, "text"), form.get("use_case", "")
+        )
+    if kind == Kind.FEW_SHOT:
+        pairs = (
+            (_text(form, f"query-{number}"), _text(form, f"response-{number}"))
+            for number in range(1, MOST_PAIRS + 2)
+            if f"query-{number}" in form or f"response-{number}" in form
+        )
+        return answers.FewShot(_text(form, "instruction"), tuple(pairs))
     if kind == Kind.COMPARISON:
         return answers.comparison(form.get("choice", ""), form.get("strength", ""))
     return _read_ranking(shown, form)
+
+
+def _text(form: Mapping[str, str], name: str) -> str:
+    return form.get(name, "").replace("\r\n", "\n")
 
 
 def _read_ranking(shown: Sequence[int], form: Mapping[str, str]) -> answers.RankedAnswers:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.models import Assignment, Campaign, Completion, Item, ItemCompletion, Prompt
-from annotation.models.campaigns import Kind, State
+from annotation.models.campaigns import WRITES, WRITES_PROMPTS, State
 from webapp.audit.actions.record import record
 
 
@@ -33,7 +33,9 @@ def add_item(
         raise ValidationError(_("The campaign belongs to another workspace."))
     if campaign.state == State.CLOSED:
         raise ValidationError(_("The campaign is closed. Open it again, or choose another one."))
-    wanted = 0 if campaign.kind == Kind.DEMONSTRATION else campaign.answers
+    if campaign.kind in WRITES_PROMPTS:
+        raise ValidationError(_("In this campaign people write prompts of their own."))
+    wanted = 0 if campaign.kind in WRITES else campaign.answers
     if len({each.pk for each in completions}) != wanted:
         raise ValidationError(
             _("An item of this campaign shows %(wanted)d different answers; %(given)d are chosen.")

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from annotation.domain.rating_scales import Ask
 from annotation.models import Campaign, CampaignWorker, Guidelines, Item, Prompt
-from annotation.models.campaigns import Kind, State
+from annotation.models.campaigns import WRITES, WRITES_PROMPTS, Kind, State
 from annotation.prompt_filter import PromptFilter
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
@@ -59,6 +59,9 @@ class Plan:
     cap: int | None = None
     repeat_share: float = 0.0
     rewrites: bool = False  # of demonstrations: each starts from one answer
+    use_cases: tuple[str, ...] = ()  # of own prompts: what they are written for
+    pairs: int = 3  # of a few-shot example
+    texts: int = 100  # items of a kind that writes its own prompts
     asks: tuple[str, ...] = ()  # rating_scales.Ask, about each answer
     attributes: tuple[Any, ...] = ()
     gold_share: float = 0.0
@@ -105,6 +108,10 @@ def prepare_campaign(
     Raises:
         ValidationError: the name is taken, or no prompt is left to work on.
     """
+    if plan.kind in WRITES_PROMPTS:
+        campaign = _create(workspace, by, plan, State.OPEN if opens else State.DRAFT)
+        _opened(campaign, by, lay_out_own(campaign, plan.texts))
+        return campaign
     prompts = wanted.apply(Prompt.objects.filter(workspace=workspace))
     large = prompts.order_by()[: most or LARGE + 1][: LARGE + 1].count() > LARGE
     state = State.LAYING_OUT if large else State.OPEN if opens else State.DRAFT
@@ -127,18 +134,21 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         raise ValidationError(
             {"name": _("There is already a campaign named “%s”. Choose another name.") % plan.name}
         )
+    rewrites = plan.rewrites and plan.kind == Kind.DEMONSTRATION
     campaign = Campaign.objects.create(
         workspace=workspace,
         created_by=by,
         name=plan.name,
         kind=plan.kind,
         overlap=plan.overlap,
-        answers=int(plan.rewrites) if plan.kind == Kind.DEMONSTRATION else plan.answers,
-        rewrites=plan.rewrites and plan.kind == Kind.DEMONSTRATION,
+        answers=int(rewrites) if plan.kind in WRITES else plan.answers,
+        rewrites=rewrites,
+        use_cases=list(plan.use_cases) if plan.kind == Kind.WRITING else [],
+        pairs=plan.pairs,
         generators=list(plan.generators),
         everyone=not plan.workers,
         cap=plan.cap,
-        repeat_share=plan.repeat_share,
+        repeat_share=0.0 if plan.kind in WRITES else plan.repeat_share,
         asks=_asks(plan),
         gold_share=plan.gold_share,
         training_pass=plan.training_pass,
@@ -159,7 +169,7 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
 
 def _asks(plan: Plan) -> list[str]:
     """In the order in which they are shown; a demonstration has no answer to ask about."""
-    if plan.kind == Kind.DEMONSTRATION:
+    if plan.kind in WRITES:
         return []
     chosen = {*plan.asks, *([Ask.ATTRIBUTES] if plan.attributes else [])}
     return [ask.value for ask in Ask if ask in chosen]
@@ -211,6 +221,21 @@ def lay_out(campaign: Campaign, prompts: QuerySet[Prompt], most: int | None) -> 
     chosen = prompts.order_by("pk").values_list("pk", flat=True)[:most]
     items = (Item(campaign=campaign, prompt_id=pk) for pk in chosen.iterator())
     Item.objects.bulk_create(items, batch_size=5000)
+    return _add_slots(campaign)
+
+
+def lay_out_own(campaign: Campaign, texts: int) -> int:
+    """Write `texts` items without a prompt, the use cases in turn; how many there are."""
+    cases = campaign.use_cases or [""]
+    Item.objects.bulk_create(
+        (Item(campaign=campaign, use_case=cases[number % len(cases)]) for number in range(texts)),
+        batch_size=5000,
+    )
+    return _add_slots(campaign)
+
+
+def _add_slots(campaign: Campaign) -> int:
+    """The answers that items show, and their slots; how many items there are."""
     values: dict[str, Any] = {
         "campaign": campaign.pk,
         "answers": campaign.answers,

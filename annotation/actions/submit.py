@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.actions.keep_written import Written, is_the_same, keep_written
 from annotation.actions.prefer_the_rewritten import prefer_the_rewritten
 from annotation.actions.save_draft import keep_as_draft
 from annotation.actions.set_standing import pause_where_checks_fail
@@ -40,6 +41,8 @@ KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
     Kind.DEMONSTRATION: (Demonstration, answers.Demonstration),
     Kind.COMPARISON: (Comparison, answers.Comparison),
     Kind.RANKING: (Ranking, answers.RankedAnswers),
+    Kind.WRITING: (Demonstration, answers.WrittenPrompt),
+    Kind.FEW_SHOT: (Demonstration, answers.FewShot),
 }
 
 
@@ -86,7 +89,7 @@ def submit(*, assignment: Assignment, annotator: Any, submission: Submission) ->
     model, expected = KINDS[assignment.campaign.kind]
     if not isinstance(submission.answer, expected):
         raise ValidationError(_("This campaign asks for something else."), code="kind")
-    _check(assignment, submission.answer)
+    _check(assignment, submission.answer)  # what the form alone could not know
     try:
         with transaction.atomic():
             return _store(model, assignment, annotator, submission)
@@ -114,6 +117,14 @@ def _check(assignment: Assignment, answer: answers.Answer) -> None:
             answer.check(assignment.shown_order)
         except ValueError as malformed:
             raise ValidationError(str(malformed), code="ranking") from None
+    if isinstance(answer, answers.WrittenPrompt):
+        answer.check(assignment.campaign.use_cases)
+    pairs = assignment.campaign.pairs
+    if isinstance(answer, answers.FewShot) and len(answer.pairs) != pairs:
+        raise ValidationError(
+            _("The example has %(given)d pairs; this campaign asks for %(wanted)d.")
+            % {"given": len(answer.pairs), "wanted": pairs}
+        )
 
 
 def _store(
@@ -133,22 +144,8 @@ def _store(
         state=AssignmentState.SUBMITTED, submitted_at=timezone.now(), lease_until=None
     ):
         raise AssignmentLost
-    judged = model.objects.create(
-        prompt_id=assignment.item.prompt_id,
-        annotator=annotator,
-        assignment=assignment,
-        idempotency_key=submission.key,
-        comment=submission.comment,
-        seconds=submission.seconds,
-        is_check=assignment.purpose != Purpose.WORK,
-        supersedes=_undone(model, assignment),
-        **_columns(assignment, submission.answer),
-    )
-    if isinstance(submission.answer, answers.RankedAnswers):
-        RankingEntry.objects.bulk_create(_entries(judged, assignment, submission.answer))
+    judged = _keep(model, assignment, annotator, submission)
     _keep_ratings(judged, assignment, submission)
-    if isinstance(judged, Demonstration) and judged.rewritten_from_id is not None:
-        prefer_the_rewritten(demonstration=judged, assignment=assignment)
     Draft.objects.filter(item_id=assignment.item_id, annotator=annotator).delete()
     record(
         actor=annotator,
@@ -158,6 +155,36 @@ def _store(
     )
     if assignment.purpose == Purpose.GOLD:
         pause_where_checks_fail(campaign=assignment.campaign, user=annotator)
+    return judged
+
+
+def _keep(
+    model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
+) -> Judged:
+    """The row of the answer, with whatever rows belong to it."""
+    told = {"comment": submission.comment, "seconds": submission.seconds}
+    if isinstance(submission.answer, Written):
+        return keep_written(
+            assignment=assignment,
+            annotator=annotator,
+            answer=submission.answer,
+            key=submission.key,
+            **told,
+        )
+    judged = model.objects.create(
+        prompt_id=assignment.item.prompt_id,
+        annotator=annotator,
+        assignment=assignment,
+        idempotency_key=submission.key,
+        is_check=assignment.purpose != Purpose.WORK,
+        supersedes=_undone(model, assignment),
+        **told,
+        **_columns(assignment, submission.answer),
+    )
+    if isinstance(submission.answer, answers.RankedAnswers):
+        RankingEntry.objects.bulk_create(_entries(judged, assignment, submission.answer))
+    if isinstance(judged, Demonstration) and judged.rewritten_from_id is not None:
+        prefer_the_rewritten(demonstration=judged, assignment=assignment)
     return judged
 
 
@@ -238,5 +265,7 @@ def _says_the_same(before: Judged, submission: Submission, assignment: Assignmen
         stored = set(before.entries.values_list("completion_id", "tier"))
         wanted = _entries(before, assignment, submission.answer)
         return stored == {(entry.completion_id, entry.tier) for entry in wanted}
+    if isinstance(before, Demonstration) and isinstance(submission.answer, Written):
+        return is_the_same(before, submission.answer)
     columns = _columns(assignment, submission.answer)
     return all(getattr(before, name) == value for name, value in columns.items())

@@ -21,6 +21,7 @@ from annotation.models import (
     Draft,
     Item,
     Marking,
+    Prompt,
     Ranking,
     Rating,
 )
@@ -76,8 +77,8 @@ def of_item(item: Item) -> Withdrawal:
 def withdraw_person(*, workspace: Workspace, user: Any, by: Any, reason: str = "") -> Withdrawal:
     """Mark all that `user` said in `workspace`; open campaigns ask somebody else instead.
 
-    Answers that the person wrote are retired, drafts are deleted. Snapshots stay as they were
-    frozen; their holders are in the result.
+    Answers and prompts that the person wrote at work are retired, drafts are deleted. Snapshots
+    stay as they were frozen; their holders are in the result.
     """
     gone = of_person(workspace, user)
     own = Assignment.objects.filter(campaign__workspace=workspace, annotator=user)
@@ -95,6 +96,11 @@ def withdraw_person(*, workspace: Workspace, user: Any, by: Any, reason: str = "
     _mark(workspace, Q(annotator=user))
     written = Completion.objects.filter(prompt__workspace=workspace, author=user)
     written.filter(retired_at=None).update(retired_at=Now())
+    own_prompts = Demonstration.objects.filter(
+        annotator=user, assignment__item__prompt=None, prompt__created_by=user
+    )
+    prompts = Prompt.objects.filter(workspace=workspace, retired_at=None)
+    prompts.filter(pk__in=own_prompts.values("prompt")).update(retired_at=Now())
     Draft.objects.filter(item__campaign__workspace=workspace, annotator=user).delete()
     _recorded("person.withdraw", user, workspace, by, gone, reason)
     return gone

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from annotation.domain.battles import Outcome, parse_outcome
+from annotation.domain.few_shot import Pair
 from annotation.domain.preferences import Ranking, Strength
 
 LETTERS = "ABCDEFGHI"  # the names of answers on the screen, in the order shown
 LONGEST_TEXT = 100_000
+LONGEST_PROMPT = 20_000  # of a text that becomes part of a prompt
 
 
 class Unanswered(ValueError):
@@ -25,6 +27,56 @@ class Demonstration:
             raise Unanswered(
                 f"The answer has {len(self.text)} characters; at most {LONGEST_TEXT} are kept."
             )
+
+
+@dataclass(frozen=True)
+class WrittenPrompt:
+    """A prompt of the annotator's own, with the answer that is wanted and what it is for."""
+
+    prompt: str
+    text: str
+    use_case: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise Unanswered("The prompt is empty. Write what somebody would ask.")
+        _fits("prompt", self.prompt)
+        Demonstration(self.text)
+
+    def check(self, allowed: Sequence[str]) -> None:
+        """Refuse a use case that the campaign does not ask for.
+
+        Raises:
+            Unanswered: none is chosen where there are some, or an unknown one.
+        """
+        if allowed and self.use_case not in allowed:
+            given = f"{self.use_case!r} is not on the list" if self.use_case else "None is chosen"
+            raise Unanswered(f"Choose the use case. {given}: {', '.join(allowed)}.")
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """One instruction and K query and response pairs for it."""
+
+    instruction: str
+    pairs: tuple[Pair, ...]
+
+    def __post_init__(self) -> None:
+        if not self.instruction.strip():
+            raise Unanswered("The instruction is empty. Write what every pair is an example of.")
+        _fits("instruction", self.instruction)
+        for number, (query, response) in enumerate(self.pairs, start=1):
+            for name, text in (("query", query), ("response", response)):
+                if not text.strip():
+                    raise Unanswered(f"The {name} of pair {number} is empty.")
+                _fits(f"{name} of pair {number}", text)
+        asked = [" ".join(query.split()).casefold() for query, _response in self.pairs]
+        for number, query in enumerate(asked):
+            if query in asked[:number]:
+                raise Unanswered(
+                    f"Pairs {asked.index(query) + 1} and {number + 1} have the same query. "
+                    "Write another one: each pair teaches something."
+                )
 
 
 @dataclass(frozen=True)
@@ -57,7 +109,14 @@ class RankedAnswers:
         ).require(letter(one, shown) for one in shown)
 
 
-Answer = Demonstration | Comparison | RankedAnswers
+Answer = Demonstration | WrittenPrompt | FewShot | Comparison | RankedAnswers
+
+
+def _fits(what: str, text: str) -> None:
+    if len(text) > LONGEST_PROMPT:
+        raise Unanswered(
+            f"The {what} has {len(text)} characters; at most {LONGEST_PROMPT} are kept."
+        )
 
 
 def letter(completion: int, shown: Sequence[int]) -> str:

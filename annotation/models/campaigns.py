@@ -15,6 +15,12 @@ class Kind(models.TextChoices):
     DEMONSTRATION = "demonstration", _("Demonstrations")  # write the answer you would want
     COMPARISON = "comparison", _("Comparisons")  # choose between two answers
     RANKING = "ranking", _("Rankings")  # put two to nine answers into tiers
+    WRITING = "writing", _("Own prompts with answers")  # arbitrary, or for a given use case
+    FEW_SHOT = "few_shot", _("Few-shot examples")  # one instruction and several pairs for it
+
+
+WRITES = (Kind.DEMONSTRATION, Kind.WRITING, Kind.FEW_SHOT)  # no answers are judged
+WRITES_PROMPTS = (Kind.WRITING, Kind.FEW_SHOT)  # and no prompt is given
 
 
 class State(models.TextChoices):
@@ -51,6 +57,10 @@ class Campaign(models.Model):
     )  # rating_scales.Ask
     attributes = models.ManyToManyField("annotation.Attribute", related_name="+", blank=True)
     rewrites = models.BooleanField(default=False)  # demonstrations start from a model's answer
+    use_cases = ArrayField(
+        models.CharField(max_length=60), default=list, blank=True, db_default=[]
+    )  # of own prompts: what they are written for; none: anything
+    pairs = models.PositiveSmallIntegerField(default=3, db_default=3)  # of a few-shot example
     gold_share = models.FloatField(default=0.0)  # of what a person is handed: hidden checks
     training_pass = models.FloatField(default=0.0)  # share of training right to be let in; 0: any
     pause_below = models.FloatField(null=True, blank=True)  # gold accuracy that pauses a person
@@ -137,10 +147,14 @@ class CampaignWorker(models.Model):
 
 
 class Item(models.Model):
-    """One question of a campaign: a prompt, and for judgements the answers to it."""
+    """One question of a campaign: a prompt, and for judgements the answers to it.
+
+    Without a prompt the prompt itself is to be written, for `use_case` where one is given.
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
-    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="items")
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, null=True, related_name="items")
+    use_case = models.CharField(max_length=60, blank=True, db_default="")
     pair_probability = models.FloatField(null=True)  # see Comparison.pair_probability
     purpose = models.CharField(
         max_length=8, choices=Purpose.choices, default=Purpose.WORK, db_default=Purpose.WORK

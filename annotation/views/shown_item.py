@@ -17,6 +17,7 @@ from annotation.domain.rating_scales import (
     sentences,
 )
 from annotation.models import Assignment, Campaign, Completion
+from annotation.models.campaigns import Kind
 from annotation.models.judgements import Strength
 from annotation.ratings import scales_of
 from webapp.rendering import Rendered, render_markdown
@@ -62,6 +63,20 @@ def _starts(campaign: Campaign, answers: Mapping[int, Completion]) -> list[str]:
     return [plain(answer.text) for answer in answers.values()] if campaign.rewrites else []
 
 
+def _pairs(campaign: Campaign, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The fields of a few-shot example's pairs."""
+    if campaign.kind != Kind.FEW_SHOT:
+        return []
+    return [
+        {
+            "number": number,
+            "query": kept.get(f"query-{number}", ""),
+            "response": kept.get(f"response-{number}", ""),
+        }
+        for number in range(1, campaign.pairs + 1)
+    ]
+
+
 def guidelines_of(campaign: Campaign) -> Rendered | None:
     newest = campaign.guidelines.first()
     return render_markdown(newest.text) if newest is not None and newest.text else None
@@ -87,9 +102,10 @@ def item_context(
         )
         for letter, pk in zip(LETTERS, assignment.shown_order, strict=False)
     ]
+    item = assignment.item
     turns = [
         {"role": turn["role"], "rendered": render_markdown(str(turn["content"]))}
-        for turn in assignment.item.prompt.messages
+        for turn in (item.prompt.messages if item.prompt else [])
     ]
     return {
         "campaign": campaign,
@@ -105,5 +121,8 @@ def item_context(
         "kept": {"text": starts[0], **kept} if (starts := _starts(campaign, answers)) else kept,
         "start": starts[0] if starts else None,
         "guidelines_text": guidelines_of(campaign),
+        "use_cases": campaign.use_cases,
+        "use_case": kept.get("use_case") or item.use_case,
+        "pairs": _pairs(campaign, kept),
         "kind_template": f"annotation/_{campaign.kind}.html",
     }

@@ -5,9 +5,10 @@ import itertools
 import json
 from typing import Any
 
-from annotation.actions.open_campaign import Plan, open_campaign
+from annotation.actions.open_campaign import Plan, open_campaign, prepare_campaign
 from annotation.models import Campaign, Completion, Prompt
-from annotation.models.campaigns import Kind
+from annotation.models.campaigns import WRITES_PROMPTS, Kind
+from annotation.prompt_filter import PromptFilter
 from webapp.workspaces.models import Workspace
 
 _numbers = itertools.count(1)
@@ -40,6 +41,15 @@ def a_campaign(
     workspace: Workspace, by: Any, *, kind: str = Kind.COMPARISON, items: int = 1, **plan: Any
 ) -> Campaign:
     """An open campaign over `items` new prompts, each with as many answers as an item shows."""
+    if kind in WRITES_PROMPTS:
+        return prepare_campaign(
+            workspace=workspace,
+            by=by,
+            plan=Plan(name=f"Campaign {next(_numbers)}", kind=kind, texts=items, **plan),
+            wanted=PromptFilter(),
+            most=None,
+            opens=True,
+        )
     answers = 0 if kind == Kind.DEMONSTRATION else plan.get("answers", 2)
     prompts = [a_prompt(workspace) for _ in range(items)]
     for prompt in prompts:

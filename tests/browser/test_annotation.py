@@ -100,6 +100,50 @@ def test_a_ranking_with_a_tie_by_keyboard_alone(page: Any, open_work: Any, keybo
     assert list(ranking.entries.order_by("position").values_list("tier", flat=True)) == [3, 3, 2, 1]
 
 
+def test_an_own_prompt_for_a_use_case_by_keyboard_alone(
+    page: Any, open_work: Any, keyboard: Any
+) -> None:
+    campaign = a_campaign(
+        a_workspace(), mia(), kind=Kind.WRITING, items=2, use_cases=("letters", "plans")
+    )
+    open_work(campaign)
+    keyboard("Enter")
+    page.get_by_role("button", name="Submit").wait_for()
+    keyboard("u ArrowDown Escape Tab")  # choose the use case, go on to the prompt
+    page.keyboard.type("Plan my week, please.")
+    keyboard("Tab")
+    page.keyboard.type("Monday: rest.")
+    keyboard("Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    written = Demonstration.objects.get()
+    assert (written.prompt.text, written.text) == ("Plan my week, please.", "Monday: rest.")
+    assert written.prompt.use_case == "plans"
+
+
+def test_a_few_shot_example_by_keyboard_alone(
+    page: Any, open_work: Any, keyboard: Any, screenshot: Any
+) -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.FEW_SHOT, items=2, pairs=2)
+    open_work(campaign)
+    keyboard("Enter")
+    page.get_by_role("button", name="Submit").wait_for()
+    keyboard("i")
+    for text in ("Give the sentiment.", "I love it", "positive", "Never again", ""):
+        page.keyboard.type(text)
+        keyboard("Tab")
+    page.get_by_text("Draft saved").wait_for()
+    page.reload()  # what was typed is there again
+    keyboard("Control+Enter")
+    page.get_by_text("The response of pair 2 is empty").wait_for()
+    screenshot("refused")
+    page.locator("body").press("2")
+    keyboard("Tab")
+    page.keyboard.type("negative")
+    keyboard("Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    assert Demonstration.objects.count() == 2
+
+
 def test_keys_pressed_before_the_scripts_have_come_are_not_lost(page: Any, open_work: Any) -> None:
     """A slow network: the page can be read and its scripts are still on their way."""
     campaign = a_campaign(a_workspace(), mia(), kind=Kind.RANKING, answers=2, items=2)
