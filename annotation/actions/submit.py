@@ -171,6 +171,7 @@ def _keep(
             key=submission.key,
             **told,
         )
+    assert assignment.item.prompt_id is not None  # only own prompts have none
     judged = model.objects.create(
         prompt_id=assignment.item.prompt_id,
         annotator=annotator,

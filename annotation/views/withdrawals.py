@@ -55,7 +55,8 @@ def item_withdraw(request: HttpRequest, workspace: Workspace, pk: int, item: int
         return redirect("annotation:campaign", workspace.slug, pk)
     context = _context(
         of_item(found),
-        _("Withdraw the item “%s” and what was said about it?") % found.prompt.text[:80],
+        _("Withdraw the item “%s” and what was said about it?")
+        % (found.prompt.text[:80] if found.prompt else found.use_case or found.pk),
         reverse("annotation:campaign", args=[workspace.slug, pk]),
     )
     return render(request, "annotation/withdraw.html", {**context, "campaign": found.campaign})
