@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,14 +13,13 @@ from annotation.boards.actions.board import BoardPlan, change_board, create_boar
 from annotation.boards.actions.freeze_board import ask_to_freeze
 from annotation.boards.actions.refresh_board import ask_for_refresh
 from annotation.boards.definition import Definition, WrongDefinition
-from annotation.boards.queries import Shown, boards_in, estimand, shown, snapshots_of
+from annotation.boards.queries import Shown, board_of, estimand, shown, snapshots_of
 from annotation.boards.vote_list import VoteFilter, votes_of, with_words
 from annotation.judgement_filter import JudgementFilter
 from annotation.models import Board
 from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.permissions import api_workspace
 from webapp.workspaces.access import person_of
-from webapp.workspaces.models import Workspace
 
 
 class BoardRow(serializers.Serializer):
@@ -132,12 +130,6 @@ def _plan(given: dict[str, Any], before: Board | None = None) -> BoardPlan:
     return BoardPlan(start["name"], start["description"], chosen, definition)
 
 
-def _board(workspace: Workspace, pk: int) -> Board:
-    found: Board = get_object_or_404(boards_in(workspace), pk=pk)
-    found.workspace = workspace
-    return found
-
-
 def _with_figures(board: Board, now: Shown) -> dict[str, Any]:
     fields = ("id", "name", "description", "filter", "definition", "version", "created_at")
     return {name: getattr(board, name) for name in fields} | {
@@ -175,19 +167,19 @@ class BoardEndpoint(Endpoint):
 
     @extend_schema(summary="One board with all its figures")
     def get(self, request: Request, slug: str, board: int) -> Response:
-        found = _board(api_workspace(request, slug, *READS), board)
+        found = board_of(api_workspace(request, slug, *READS), board)
         return self.one(_with_figures(found, shown(found)))
 
     @extend_schema(summary="Change a board", request=BoardChange, responses=BoardFigures)
     def patch(self, request: Request, slug: str, board: int) -> Response:
-        found = _board(api_workspace(request, slug, *MANAGES), board)
+        found = board_of(api_workspace(request, slug, *MANAGES), board)
         plan = _plan(self.wanted(BoardChange, partial=True), found)
         changed = change_board(board=found, by=person_of(request), plan=plan)
         return self.one(_with_figures(changed, shown(changed)))
 
     @extend_schema(summary="Delete a board with its snapshots; votes stay")
     def delete(self, request: Request, slug: str, board: int) -> Response:
-        found = _board(api_workspace(request, slug, *MANAGES), board)
+        found = board_of(api_workspace(request, slug, *MANAGES), board)
         delete_board(board=found, by=person_of(request))
         return Response(status=204)
 
@@ -199,7 +191,7 @@ class BoardRefreshEndpoint(Endpoint):
         summary="Count the votes that came since", request=None, responses={202: BoardJob}
     )
     def post(self, request: Request, slug: str, board: int) -> Response:
-        found = _board(api_workspace(request, slug, *READS), board)
+        found = board_of(api_workspace(request, slug, *READS), board)
         job = ask_for_refresh(board=found, by=person_of(request))
         return self.one({"job": job.pk if job else None}, status=202)
 
@@ -210,13 +202,13 @@ class BoardSnapshotsEndpoint(Endpoint):
 
     @extend_schema(summary="Snapshots of a board, newest first")
     def get(self, request: Request, slug: str, board: int) -> Response:
-        return self.paged(snapshots_of(_board(api_workspace(request, slug, *READS), board)))
+        return self.paged(snapshots_of(board_of(api_workspace(request, slug, *READS), board)))
 
     @extend_schema(
         summary="Keep the board as it is now", request=BoardSnapshotBody, responses={202: BoardJob}
     )
     def post(self, request: Request, slug: str, board: int) -> Response:
-        found = _board(api_workspace(request, slug, *MANAGES), board)
+        found = board_of(api_workspace(request, slug, *MANAGES), board)
         name = self.wanted(BoardSnapshotBody)["name"]
         job = ask_to_freeze(board=found, by=person_of(request), name=name)
         return Response(BoardJob({"job": job.pk}).data, status=202)
@@ -245,7 +237,7 @@ class BoardVotesEndpoint(Endpoint):
 
     @extend_schema(summary="The votes behind a board's figures", parameters=VOTE_PARAMETERS)
     def get(self, request: Request, slug: str, board: int) -> Response:
-        found = _board(api_workspace(request, slug, *READS), board)
+        found = board_of(api_workspace(request, slug, *READS), board)
         chosen = VoteFilter.from_params(request.query_params)
         rows = self.paginate_queryset(votes_of(found, chosen).order_by())
         data = self.get_serializer(with_words(rows, chosen), many=True).data

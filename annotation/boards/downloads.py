@@ -9,9 +9,10 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
 from annotation.boards.page import chosen_source, order_of, rank_words, rate_of
-from annotation.boards.queries import Shown
+from annotation.boards.queries import Shown, definition_of, estimand
 from annotation.boards.svg import history_svg, matrix_svg, ratings_svg
 from annotation.domain.win_rates import TiePolicy
+from annotation.models import Board
 from webapp.csv_rows import csv_row
 
 FILES = (
@@ -130,3 +131,17 @@ def _history_svg(figures: dict[str, Any], title: str) -> str:
     return history_svg(
         found["votes"], found["lines"], f"{title}: {_('Elo, which depends on the order of votes')}"
     )
+
+
+def facts_of(board: Board, now: Shown) -> dict[str, Any]:
+    """What a file must say beside its figures."""
+    return {
+        "board": board.name,
+        "state": now.state,
+        "newer_votes": now.newer,
+        "computed_at": now.computed_at.isoformat(timespec="seconds") if now.computed_at else None,
+        "fingerprint": now.fingerprint,
+        "votes": now.votes,
+        "definition": definition_of(board).as_json(),
+        "estimand": estimand(board, now),
+    }

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from annotation.boards import page
 from annotation.boards.actions.board import public_secret
 from annotation.boards.downloads import download
+from annotation.boards.parts import board_context
 from annotation.boards.queries import Shown, definition_of, shown
 from annotation.boards.sentences import estimand_sentences
-from annotation.boards.views import board_context
 from annotation.boards.vote_list import VoteFilter, votes_of, with_words
 from annotation.models import Board
 from webapp.accounts.throttle import Limit

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from annotation.boards.definition import Definition
@@ -52,6 +53,13 @@ class Shown:
 
 def boards_in(workspace: Workspace) -> QuerySet[Board]:
     return Board.objects.filter(workspace=workspace).select_related("report")
+
+
+def board_of(workspace: Workspace, pk: int) -> Board:
+    """Raises Http404: this workspace has no such board."""
+    found: Board = get_object_or_404(boards_in(workspace), pk=pk)
+    found.workspace = workspace
+    return found
 
 
 def filter_of(board: Board) -> JudgementFilter:

@@ -1,0 +1,145 @@
+"""Pages of boards: the list, one board with its parts, how it is made and changed."""
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from annotation.access import MANAGES, READS
+from annotation.boards import page
+from annotation.boards.actions.board import change_board, create_board, delete_board
+from annotation.boards.actions.draw_pairs import open_paired_campaign
+from annotation.boards.actions.refresh_board import ask_for_refresh, refreshing
+from annotation.boards.forms import BoardForm, initial_of
+from annotation.boards.pair_form import PairsForm
+from annotation.boards.parts import board_context, planner_context, snapshots_context
+from annotation.boards.queries import board_of, boards_in, estimand, shown
+from webapp.workspaces.access import workspace_page
+from webapp.workspaces.models import Workspace
+
+
+@workspace_page(*READS)
+def board_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    context = {
+        "boards": boards_in(workspace).defer("report__content"),
+        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+    }
+    return render(request, "boards/list.html", context)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def board_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    form = BoardForm(request.POST or None, workspace=workspace)
+    if request.method == "POST" and form.is_valid():
+        try:
+            board = create_board(workspace=workspace, by=request.user, plan=form.plan)
+        except ValidationError as refused:
+            form.add_error(None, refused)
+        else:
+            messages.success(request, _("The board is there."))
+            return redirect("annotation:board", workspace.slug, board.pk)
+    return render(request, "boards/form.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def board_change(request: HttpRequest, workspace: Workspace, board: int) -> HttpResponse:
+    found = board_of(workspace, board)
+    form = BoardForm(request.POST or None, workspace=workspace, initial=initial_of(found))
+    if request.method == "POST" and form.is_valid():
+        try:
+            change_board(board=found, by=request.user, plan=form.plan)
+        except ValidationError as refused:
+            form.add_error(None, refused)
+        else:
+            messages.success(request, _("The board is changed. Snapshots keep what it was."))
+            return redirect("annotation:board", workspace.slug, found.pk)
+    context = {"form": form, "board": found}
+    return render(request, "boards/form.html", context, status=422 if form.errors else 200)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def board_delete(request: HttpRequest, workspace: Workspace, board: int) -> HttpResponse:
+    found = board_of(workspace, board)
+    if request.method == "POST":
+        delete_board(board=found, by=request.user)
+        messages.success(request, _("The board is deleted. Its votes are all still there."))
+        return redirect("annotation:boards", workspace.slug)
+    number = found.snapshots.count()
+    context = {
+        "question": _("Delete the board “%s”?") % found.name,
+        "sentence": _("The votes stay, and another board can count them."),
+        "takes": [ngettext("%d snapshot", "%d snapshots", number) % number] if number else [],
+        "submit": _("Delete the board"),
+        "cancel": reverse("annotation:board", args=[workspace.slug, found.pk]),
+    }
+    return render(request, "elements/confirm.html", context)
+
+
+@workspace_page(*READS)
+def board_page(
+    request: HttpRequest, workspace: Workspace, board: int, section: str = "ratings"
+) -> HttpResponse:
+    """One part of the board; asked for by htmx it is the note on how new the figures are."""
+    if section not in page.SECTIONS:
+        raise Http404(_("A board has no such part."))
+    found = board_of(workspace, board)
+    now = shown(found)
+    links = page.Links(
+        reverse("annotation:board_votes", args=[workspace.slug, found.pk]),
+        page.chosen_source(now.content, request.GET.get("source", "")),
+    )
+    context = board_context(request, found, now, section, links)
+    context |= {
+        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "waiting": refreshing(found) if now.state != "fresh" else None,
+        "estimand": estimand(found, now),
+        "board_url": reverse("annotation:board", args=[workspace.slug, found.pk]),
+    }
+    if section == "planner":
+        context |= planner_context(request, context["figures"])
+        context["pair_plans"] = found.pair_plans.select_related("campaign").order_by("-pk")
+    if section == "snapshots":
+        context |= snapshots_context(request, found)
+    template = "boards/_state.html" if request.headers.get("HX-Request") else "boards/board.html"
+    response = render(request, template, context)
+    if request.headers.get("HX-Request") and now.state == "fresh":
+        response["HX-Refresh"] = "true"  # the new figures are there: show them
+    return response
+
+
+@workspace_page(*READS, methods=("POST",))
+def board_refresh(request: HttpRequest, workspace: Workspace, board: int) -> HttpResponse:
+    found = board_of(workspace, board)
+    ask_for_refresh(board=found, by=request.user, anew=bool(request.POST.get("anew")))
+    if request.headers.get("HX-Request"):
+        context = {"board": found, "shown": shown(found), "waiting": refreshing(found)}
+        context["board_url"] = reverse("annotation:board", args=[workspace.slug, found.pk])
+        return render(request, "boards/_state.html", context)
+    messages.success(request, _("The votes are being counted."))
+    return redirect("annotation:board", workspace.slug, found.pk)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def board_campaign(request: HttpRequest, workspace: Workspace, board: int) -> HttpResponse:
+    """Open a campaign whose pairs are drawn in batches by what this board knows."""
+    found = board_of(workspace, board)
+    form = PairsForm(request.POST or None, workspace=workspace, board=found)
+    if request.method == "POST" and form.is_valid():
+        try:
+            campaign = open_paired_campaign(
+                workspace=workspace,
+                by=request.user,
+                plan=form.plan(),
+                drawing=form.drawing(),
+                wanted=form.wanted(),
+            )
+        except ValidationError as refused:
+            form.add_error(None, refused)
+        else:
+            messages.success(request, _("The campaign is open; its first batch is drawn."))
+            return redirect("annotation:campaign", workspace.slug, campaign.pk)
+    context = {"form": form, "board": found}
+    return render(request, "boards/campaign.html", context, status=422 if form.errors else 200)
