@@ -250,6 +250,7 @@ training:trial_column                POST   302 403 403 302 404 302 302 302 302
 training:trial_keep                  POST   302 403 403 302 404 302 302 302 302
 training:trial_demonstrate           POST   302 403 403 302 404 302 302 302 302
 annotation:boards                    GET    302 403 200 200 404 200 302 302 302
+annotation:boards_compare            GET    302 403 200 200 404 200 302 302 302
 annotation:board_new                 GET    302 403 403 200 404 200 302 302 302
 annotation:board_new                 POST   302 403 403 302 404 302 302 302 302
 annotation:board                     GET    302 403 200 200 404 200 302 302 302

@@ -5,12 +5,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from annotation.boards.actions.board import BoardPlan
 from annotation.boards.definition import Definition, WrongDefinition
 from annotation.judgement_filter import JudgementFilter
-from annotation.models import Board, Campaign, Completion, Source
+from annotation.models import Board, BoardSnapshot, Campaign, Completion, Source
 from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
 
@@ -273,6 +274,25 @@ class FreezeForm(forms.Form):
         max_length=100,
         widget=forms.TextInput(attrs={"placeholder": _("Round 3, before")}),
     )
+
+
+class SnapshotChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.board.name}: {obj.name}"
+
+
+class CompareForm(forms.Form):
+    """Two snapshots of a workspace. Read from the address: a comparison is a link."""
+
+    first = SnapshotChoice(label=_("Before"), queryset=BoardSnapshot.objects.none())
+    second = SnapshotChoice(label=_("After"), queryset=BoardSnapshot.objects.none())
+
+    def __init__(self, *args: Any, snapshots: QuerySet[BoardSnapshot], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("first", "second"):
+            field = self.fields[name]
+            assert isinstance(field, SnapshotChoice)
+            field.queryset = snapshots
 
 
 class ShareForm(forms.Form):

@@ -232,25 +232,6 @@ def order_of(figures: dict[str, Any]) -> list[str]:
     return [*ranked, *(name for name in matrix["models"] if name not in ranked)]
 
 
-def compared(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any]]:
-    """Two reports' ratings of people (or of whoever rated) beside each other, with the change."""
-    one, other = ({row["model"]: row for row in _rows_of(content)} for content in (first, second))
-    found = []
-    for name in {**other, **one}:
-        before, after = one.get(name), other.get(name)
-        change = after["rating"] - before["rating"] if before and after else None
-        found.append({"model": name, "before": before, "after": after, "change": change})
-    found.sort(key=lambda row: -(row["after"] or row["before"])["rating"])
-    return found
-
-
-def _rows_of(content: dict[str, Any]) -> list[dict[str, Any]]:
-    source = chosen_source(content, "human")
-    figures = content.get("sources", {}).get(source)
-    rows: list[dict[str, Any]] = figures["ratings"].get("rows", []) if figures else []
-    return rows
-
-
 def without_people(content: dict[str, Any]) -> dict[str, Any]:
     """The report for strangers: nobody's name, and no list of single votes."""
     hidden = {"own", "robustness", "agreement"}

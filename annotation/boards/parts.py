@@ -123,17 +123,10 @@ def planner_context(request: HttpRequest, figures: dict[str, Any] | None) -> dic
     return {"form": form, "answer": found, "goal": goal, "measured": measured}
 
 
-def snapshots_context(request: HttpRequest, board: Board) -> dict[str, Any]:
-    """The list, and two of them compared where ?first= and ?second= name them."""
-    kept = list(snapshots_of(board))
-    chosen = []
-    for name in ("first", "second"):
-        given = request.GET.get(name, "")
-        if given.isascii() and given.isdigit() and len(given) < 19:
-            found = board.snapshots.filter(pk=int(given)).first()
-            chosen += [found] if found else []
-    context: dict[str, Any] = {
-        "snapshots": kept,
+def snapshots_context(board: Board) -> dict[str, Any]:
+    """The list, the form that keeps another one, and the public link."""
+    return {
+        "snapshots": snapshots_of(board),
         "freeze": FreezeForm(),
         "share": ShareForm(
             initial={
@@ -144,10 +137,6 @@ def snapshots_context(request: HttpRequest, board: Board) -> dict[str, Any]:
         ),
         "public_url": public_url(board),
     }
-    if len(chosen) == 2:
-        context["compared"] = page.compared(chosen[0].content, chosen[1].content)
-        context["first"], context["second"] = chosen
-    return context
 
 
 def public_url(board: Board) -> str:

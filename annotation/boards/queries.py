@@ -150,5 +150,11 @@ def snapshots_of(board: Board) -> QuerySet[BoardSnapshot]:
     return board.snapshots.select_related("created_by").defer("content")
 
 
+def snapshots_in(workspace: Workspace) -> QuerySet[BoardSnapshot]:
+    """Of all boards, newest first, without their figures."""
+    found = BoardSnapshot.objects.filter(board__workspace=workspace)
+    return found.select_related("board").defer("content").order_by("-pk")
+
+
 def campaigns_of(workspace: Workspace) -> QuerySet[Campaign]:
     return Campaign.objects.filter(workspace=workspace).order_by("-pk")

@@ -7,6 +7,7 @@ from annotation.boards.views import board, snapshots, votes
 urlpatterns = [
     path("", board.board_list, name="boards"),
     path("new/", board.board_new, name="board_new"),
+    path("compare/", snapshots.boards_compare, name="boards_compare"),
     path("<int:board>/", board.board_page, name="board"),
     path("<int:board>/figures/<slug:section>/", board.board_page, name="board_section"),
     path("<int:board>/change/", board.board_change, name="board_change"),

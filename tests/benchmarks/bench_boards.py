@@ -184,7 +184,7 @@ def main() -> None:
             os.environ.update(
                 DATABASE_URL=f"postgresql:///rondo?host={place}",
                 ARTIFACTS_URL=str(Path(folder) / "artifacts"),
-                RONDO_VAR=folder,
+                RONDO_VAR=str(folder),
                 DJANGO_SETTINGS_MODULE="webapp.settings",
                 BROKER_URL=f"redis+socket://{folder}/none.sock",
                 RONDO_TESTING="true",

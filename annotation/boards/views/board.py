@@ -102,7 +102,7 @@ def board_page(
         context |= planner_context(request, context["figures"])
         context["pair_plans"] = found.pair_plans.select_related("campaign").order_by("-pk")
     if section == "snapshots":
-        context |= snapshots_context(request, found)
+        context |= snapshots_context(found)
     template = "boards/_state.html" if request.headers.get("HX-Request") else "boards/board.html"
     response = render(request, template, context)
     if request.headers.get("HX-Request") and now.state == "fresh":

@@ -16,9 +16,10 @@ from annotation.boards.actions.freeze_board import (
     freeze_board,
     recompute,
 )
+from annotation.boards.compare import side_by_side
 from annotation.boards.definition import Definition
-from annotation.boards.forms import FreezeForm, ShareForm
-from annotation.boards.queries import INLINE, board_of, shown
+from annotation.boards.forms import CompareForm, FreezeForm, ShareForm
+from annotation.boards.queries import INLINE, board_of, shown, snapshots_in
 from annotation.boards.sentences import estimand_sentences
 from annotation.models import BoardSnapshot
 from webapp.workspaces.access import workspace_page
@@ -106,3 +107,20 @@ def board_share(request: HttpRequest, workspace: Workspace, board: int) -> HttpR
             _("The link is on.") if form.cleaned_data["on"] else _("There is no public link now."),
         )
     return redirect("annotation:board_section", workspace.slug, found.pk, "snapshots")
+
+
+@workspace_page(*READS)
+def boards_compare(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """Two snapshots of this workspace beside each other: ?first=ID&second=ID."""
+    form = CompareForm(request.GET or None, snapshots=snapshots_in(workspace))
+    context: dict[str, object] = {"form": form}
+    status = 200
+    if request.GET:
+        if form.is_valid():
+            chosen = {name: form.cleaned_data[name].pk for name in ("first", "second")}
+            context["compared"] = side_by_side(
+                workspace=workspace, source=request.GET.get("source", ""), **chosen
+            )
+        else:
+            status = 422
+    return render(request, "boards/compare.html", context, status=status)
