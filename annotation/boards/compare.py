@@ -87,16 +87,11 @@ def _rows(
     rows = []
     for name in {**after, **before}:
         one, other = before.get(name), after.get(name)
-        both = one is not None and other is not None
-        rows.append(
-            ModelChange(
-                name,
-                one,
-                other,
-                other["rating"] - one["rating"] - shift if both else None,
-                _apart(one, other, shift) if both else None,
-            )
-        )
+        change, apart = None, None
+        if one is not None and other is not None:
+            change = other["rating"] - one["rating"] - shift
+            apart = _apart(one, other, shift)
+        rows.append(ModelChange(name, one, other, change, apart))
     rows.sort(key=lambda row: (row.after is None, -(row.after or row.before or {})["rating"]))
     return rows, len(common)
 
