@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-LAST_ONE_SECONDS = 30
+LAST_ONE_SECONDS = 120  # a slow disk may need minutes for the last checkpoint of a busy server
 
 
 class ServiceError(Exception):

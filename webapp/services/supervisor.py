@@ -1,8 +1,9 @@
 """Keeps the processes of one machine running: starts, restarts, logs under each one's name, stops.
 
 Children live in sessions of their own, so that Ctrl-C reaches only the supervisor, which then stops
-them in order. Where the kernel offers it they get TERM when the supervisor dies, kill -9 included.
-All of them are started from the main thread: the kernel counts the thread as the parent.
+them in order. Where the kernel offers it they get TERM when the supervisor dies, kill -9 included;
+who does not heed it is ended by the undertaker. All of them are started from the main thread: the
+kernel counts the thread as the parent.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from webapp.services import lifeline
+from webapp.services import lifeline, undertaker
 
 COLOURS = {"rondo": 37, "web": 36, "worker": 32, "gpu": 35, "reconcile": 33}
 WIDTH = max(map(len, COLOURS))
@@ -79,6 +80,7 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
         self._waiting: dict[str, tuple[float, Program]] = {}  # name: (when to start it again, what)
         self._pauses: dict[str, float] = {}
+        self._undertaker: subprocess.Popen[str] | None = None
 
     def listen_for_signals(self) -> None:
         """INT, TERM and HUP stop everything; a second one does not wait for unfinished work.
@@ -109,6 +111,24 @@ class Supervisor:
         )
         reader.start()
         self._children[program.name] = _Child(program, process, reader)
+        self._tell_the_undertaker(self._children[program.name])
+
+    def _tell_the_undertaker(self, *children: _Child) -> None:
+        if self._undertaker is None or self._undertaker.poll() is not None:
+            children = tuple(self._children.values())
+            self._undertaker = subprocess.Popen(
+                [sys.executable, "-I", "-S", undertaker.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                text=True,
+            )
+        assert self._undertaker.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # killed just now: the next start makes another
+            for child in children:
+                print(child.process.pid, child.program.grace, file=self._undertaker.stdin)
+            self._undertaker.stdin.flush()
 
     def _copy_lines(self, name: str, lines: IO[str]) -> None:
         with contextlib.suppress(ValueError, OSError):

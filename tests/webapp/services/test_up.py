@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -29,10 +30,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(true: Callable[[], object], seconds: float = SECONDS) -> None:
+def until(
+    true: Callable[[], object], seconds: float = SECONDS, seen: Callable[[], object] = str
+) -> None:
+    """Wait; the failure says what was `seen` at its end."""
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
+        assert time.monotonic() < deadline, f"not within {seconds} s; {seen()}"
         time.sleep(0.1)
 
 
@@ -91,6 +95,18 @@ class Installation:
                     found[int(entry.name)] = command
         return found
 
+    def until_all_are_gone(self) -> None:
+        until(lambda: not self.processes(), SECONDS, lambda: f"{self.states()}\n{self.text()}")
+
+    def states(self) -> list[str]:
+        """What is alive, in which state of the kernel's, for the message of a failure."""
+        found = []
+        for pid, command in self.processes().items():
+            with contextlib.suppress(OSError):
+                state = Path(f"/proc/{pid}/wchan").read_text()
+                found.append(f"{pid} [{state}] {command}")
+        return found
+
     def process_of(self, part: str) -> int:
         """The oldest process whose command has `part`."""
         return min(pid for pid, command in self.processes().items() if part in command)
@@ -98,8 +114,8 @@ class Installation:
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait(60)
-        until(lambda: not self.processes(), 60)
+        code = self.process.wait(SECONDS)
+        self.until_all_are_gone()
         return code
 
     def end(self) -> None:
@@ -156,7 +172,7 @@ def test_it_starts_serves_survives_and_stops(rondo: Installation) -> None:
     assert rondo.process is not None
     rondo.process.kill()
     rondo.process.wait()
-    until(lambda: not rondo.processes(), 60)
+    rondo.until_all_are_gone()
     rondo.up()
     rondo.until_ready(2)
     assert rondo.times_said("The first administrator was made") == 1  # its password is shown once
@@ -271,6 +287,64 @@ def test_a_process_that_does_not_stop_is_killed_with_what_it_started(
     assert "worker did not stop in time; killed." in log_of(supervisor)
     status = Path(f"/proc/{child}/status")
     until(lambda: not status.exists() or "State:\tZ" in status.read_text(), 60)
+
+
+HANGS_AT_ITS_END = (
+    "import signal, sys, time; from webapp.services import supervisor, undertaker;"
+    "undertaker.__file__ = sys.argv[1] or undertaker.__file__;"
+    "from pathlib import Path; made = supervisor.Supervisor(supervisor.Log(Path(sys.argv[2])));"
+    "deaf = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    " print(\\'deaf\\', flush=True); time.sleep(600)';"
+    "made.start(supervisor.Program('worker', [sys.executable, '-c', deaf], grace=0.5));"
+    "print(made._children['worker'].process.pid, flush=True); made.keep_running(600)"
+)
+
+
+@pytest.mark.parametrize("undertaken", [True, False], ids=["undertaken", "control"])
+def test_what_hangs_in_its_stopping_ends_after_the_supervisor_is_killed(
+    tmp_path: Path, undertaken: bool
+) -> None:
+    nobody = tmp_path / "nobody.py"  # the control: somebody who listens and does nothing
+    nobody.write_text("import sys; sys.stdin.read()")
+    other = "" if undertaken else str(nobody)
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", HANGS_AT_ITS_END, other, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert watcher.stdout is not None
+    child = int(watcher.stdout.readline())
+    with watcher.stdout:
+        until(lambda: "deaf" in (tmp_path / "rondo.log").read_text())
+    handle = os.pidfd_open(child)
+    try:
+        watcher.kill()
+        watcher.wait()
+        ended = select.select([handle], [], [], SECONDS if undertaken else 3)[0]
+        assert bool(ended) is undertaken
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
+
+
+def test_an_undertaker_who_was_killed_is_replaced_and_told_everything(
+    supervisor: Supervisor,
+) -> None:
+    supervisor.start(Program("web", python("import time; time.sleep(600)")))
+    first = supervisor._undertaker
+    assert first is not None
+    first.kill()
+    first.wait()
+    supervisor.start(Program("gpu", python("import time; time.sleep(600)")))
+    second = supervisor._undertaker
+    assert second is not None
+    assert second.stdin is not None
+    alive = [child.process for child in supervisor._children.values()]
+    second.stdin.close()  # as if the supervisor were dead; the grace is 15 s
+    until(lambda: all(process.poll() == -signal.SIGKILL for process in alive), 60)
+    second.wait(60)
 
 
 def test_every_line_carries_the_name_of_its_process(supervisor: Supervisor) -> None:
