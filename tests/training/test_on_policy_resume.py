@@ -181,3 +181,24 @@ def test_two_processes_end_where_one_does(
     result = json.loads((folders[2] / "result.json").read_text())
     assert result["outcome"] == "done"
     assert result["resumed_from_step"] == (None if sharding == "none" else 2)
+
+
+@pytest.mark.parametrize("case", ["ppo", "raft"])
+def test_answers_to_fixed_prompts_are_scored_and_change_nothing(
+    models: Path, tmp_path: Path, case: str
+) -> None:
+    plain = make_run(models, tmp_path / "plain", case)
+    looked = make_run(models, tmp_path / "looked", case)
+    config = json.loads((looked / "run.json").read_text())
+    prompts = ["tell me about the cat", "tell me about the sea"]
+    config["training"] |= {"sample_every": 2, "sample_prompts": prompts, "sample_tokens": 8}
+    (looked / "run.json").write_text(json.dumps(config))
+    carry_out(plain)
+    carry_out(looked)
+    weights = [load_file(folder / "model" / "model.safetensors") for folder in (plain, looked)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    said = [e for e in read_events(looked / "events.jsonl") if e["kind"] == "sample"]
+    steps = [event["step"] for event in said]
+    assert steps == ([0, 0, 2, 2, 4, 4] if case == "ppo" else [2, 2, 4, 4])
+    assert said[0]["prompt"] == [{"role": "user", "content": prompts[0]}]
+    assert all(isinstance(event["score"], float) for event in said)

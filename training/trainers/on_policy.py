@@ -18,6 +18,7 @@ from training.algorithms.rewards import RunningScale, penalise_missing_eos
 from training.trainers.actor_critic import Network
 from training.trainers.episodes import record_rollout
 from training.trainers.first_forward import FirstForwards
+from training.trainers.fixed_prompts import due, write_fixed_samples
 from training.trainers.generation import Sampling, generate, uniforms
 from training.trainers.on_policy_models import OnPolicyModels
 from training.trainers.optimiser import learning_rate_factor, make_optimiser
@@ -80,6 +81,8 @@ class OnPolicy(Stepwise):
 
     def advance(self) -> float:
         """One update: steps 1 to 8 of docs/ppo.md. Returns tokens generated a second."""
+        if self.step == 0:
+            self._look()
         clock = [time.monotonic()]
         figures = Figures()
         self._set_learning_rates()
@@ -108,6 +111,7 @@ class OnPolicy(Stepwise):
         self.metrics = metrics
         if self.step % self.training.log_every == 0 or self.step == self.settings.updates:
             self.run.events.metrics(self.step, metrics)
+        self._look()
         if self.run.is_main:
             self._record(rollout)
         return metrics["tokens_per_s"]
@@ -298,10 +302,15 @@ class OnPolicy(Stepwise):
         """Write the model and hand back the last figures."""
         return self.export()
 
+    def _look(self) -> None:
+        """The fixed prompts, answered by the policy as it is now."""
+        if due(self.run, self.step):
+            write_fixed_samples(self.run, self.processes, self.models, self.step)
+
     def _record(self, rollout: Rollout) -> None:
         """Sample texts for the diary, and whole episodes for the rollout viewer."""
         every = self.training.sample_every
-        if every and self.step % every == 0:
+        if every and self.step % every == 0 and not self.training.sample_prompts:
             shown = min(len(rollout), 4)
             for row in range(shown):
                 text = self.models.text(rollout.completions[row].ids)

@@ -19,6 +19,7 @@ from training.algorithms.masking import masked_sum
 from training.algorithms.sampling import raft_select
 from training.trainers.actor_critic import Network
 from training.trainers.best_of_n import write_rows
+from training.trainers.fixed_prompts import due, write_fixed_samples
 from training.trainers.generation import Completion
 from training.trainers.on_policy_dry_run import dry_run
 from training.trainers.on_policy_models import OnPolicyModels, load_models
@@ -98,6 +99,8 @@ class Raft(Stepwise):
         }
         self.step += 1
         self.run.events.metrics(self.step, self.metrics)
+        if due(self.run, self.step):
+            write_fixed_samples(self.run, self.processes, self.models, self.step)
         tokens = sum(len(answer.ids) for answers in table for answer in answers)
         return tokens / max(time.monotonic() - started, 1e-9)
 
