@@ -219,6 +219,9 @@ training:run_compare                 GET    302 403 200 200 404 200 302 302 302
 training:run                         GET    302 403 200 200 404 200 302 302 302
 training:run_curve                   GET    302 403 200 200 404 200 302 302 302
 training:run_rollouts                GET    302 403 200 200 404 200 302 302 302
+training:over_optimisation           GET    302 403 200 200 404 200 302 302 302
+training:hold_out                    POST   302 403 403 302 404 302 302 302 302
+training:suspicious_send             POST   302 403 403 302 404 302 302 302 302
 training:run_stop                    POST   302 403 403 302 404 302 302 302 302
 training:run_resume                  POST   302 403 403 302 404 302 302 302 302
 training:run_file                    GET    302 403 200 200 404 200 302 302 302
@@ -370,6 +373,9 @@ api_runs                             GET    401 403 200 200 404 200 200 200 401
 api_runs                             POST   401 403 403 201 404 201 403 201 401
 api_run                              GET    401 403 200 200 404 200 200 200 401
 api_run_metrics                      GET    401 403 200 200 404 200 200 200 401
+api_held_out                         GET    401 403 200 200 404 200 200 200 401
+api_held_out                         POST   401 403 403 201 404 201 403 201 401
+api_suspicious                       POST   401 403 403 201 404 201 403 201 401
 api_run_stop                         POST   401 403 403 200 404 200 403 200 401
 api_run_resume                       POST   401 403 403 200 404 200 403 200 401
 api_nothing_here                     DELETE 404 404 404 404 404 404 404 404 404
@@ -422,6 +428,38 @@ def stopped(world: World) -> None:
     job = TrainingRun.objects.get(pk=world.kwargs["run"]).job
     assert job is not None
     cancel(job=job, by=world.people["manager"])
+
+
+def answered(world: World) -> None:
+    """The run has kept answers to one prompt at two steps."""
+    from training.models import RunEvent
+
+    for step in (0, 10):
+        data = {"prompt": "Cups?", "completion": f"Answer {step}", "score": step / 10}
+        RunEvent.objects.create(
+            run_id=world.kwargs["run"], attempt=1, kind="sample", step=step, at=Now(), data=data
+        )
+
+
+def held_out(world: World) -> None:
+    """... and a reward model has scored them the other way round."""
+    from training.models import HeldOutMeasure, HeldOutScore, MeasureKind, ModelVersion, RunEvent
+
+    answered(world)
+    measure = HeldOutMeasure.objects.create(
+        run_id=world.kwargs["run"],
+        kind=MeasureKind.REWARD,
+        reward=ModelVersion.objects.get(pk=world.kwargs["model"]),
+    )
+    for event in RunEvent.objects.filter(run_id=world.kwargs["run"], kind="sample"):
+        HeldOutScore.objects.create(measure=measure, event=event, value=-(event.step or 0))
+
+
+def measure_of(world: World) -> int:
+    from training.models import HeldOutMeasure
+
+    found = HeldOutMeasure.objects.filter(run_id=world.kwargs["run"]).first()
+    return found.pk if found is not None else 0
 
 
 def trained(world: World) -> None:
@@ -654,6 +692,18 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:run_new", "POST"): Setup(a_launch),
     ("api_models", "POST"): Setup({"name": "mine", "repository": "owner/model"}),
     ("api_runs", "POST"): Setup(a_launch_over_rest),
+    ("training:hold_out", "POST"): Setup(
+        {"by": "people", "name": "Held out", "overlap": "1"},
+        before=answered,
+        allows=frozenset({"scorer_of"}),
+    ),
+    ("training:suspicious_send", "POST"): Setup(
+        lambda world: {"measure": measure_of(world), "name": "Suspicious"}, before=held_out
+    ),
+    ("api_held_out", "POST"): Setup({"by": "people", "name": "Held out"}, before=answered),
+    ("api_suspicious", "POST"): Setup(
+        lambda world: {"measure": measure_of(world), "name": "Suspicious"}, before=held_out
+    ),
     ("training:recipe_new", "POST"): Setup({"name": "mine", "seed": "0"}),
     ("training:endpoint_new", "POST"): Setup(
         {"name": "Recorded", "model": "base", "in_arena": "on"}

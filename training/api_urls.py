@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training import asking_api, run_api, snapshot_api
+from training import asking_api, held_out_api, run_api, snapshot_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
@@ -29,6 +29,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/", run_api.RunsEndpoint.as_view(), name="api_runs"),
     path("runs/<int:run>/", run_api.RunEndpoint.as_view(), name="api_run"),
     path("runs/<int:run>/metrics/", run_api.RunMetricsEndpoint.as_view(), name="api_run_metrics"),
+    path("runs/<int:run>/held-out/", held_out_api.HeldOutEndpoint.as_view(), name="api_held_out"),
+    path(
+        "runs/<int:run>/held-out/suspicious/",
+        held_out_api.SuspiciousEndpoint.as_view(),
+        name="api_suspicious",
+    ),
     path("runs/<int:run>/stop/", run_api.RunStopEndpoint.as_view(), name="api_run_stop"),
     path("runs/<int:run>/resume/", run_api.RunResumeEndpoint.as_view(), name="api_run_resume"),
 ]

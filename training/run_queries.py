@@ -1,6 +1,7 @@
 """Reads of models and runs that more than one act or page needs."""
 
 from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
 
 from training.models import ModelVersion, TrainingRun, VersionState
 from webapp.jobs.models import Queue, State
@@ -25,6 +26,11 @@ def runs_in(workspace: Workspace) -> QuerySet[TrainingRun]:
     found = TrainingRun.objects.filter(workspace=workspace)
     found = found.select_related("workspace", "job__workspace", "created_by", "cloned_from")
     return found.prefetch_related("models__made_by", "models__version").order_by("-pk")
+
+
+def run_of(workspace: Workspace, pk: int) -> TrainingRun:
+    """Raises Http404."""
+    return get_object_or_404(runs_in(workspace), pk=pk)
 
 
 def expected_start(run: TrainingRun, outlook: Outlook) -> int | None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training.views import launch, registry, runs
+from training.views import launch, over_optimisation, registry, runs
 
 learning: list[URLPattern | URLResolver] = [
     path("runs/", runs.run_list, name="runs"),
@@ -13,6 +13,17 @@ learning: list[URLPattern | URLResolver] = [
     path("runs/<int:run>/", runs.run_page, name="run"),
     path("runs/<int:run>/curve/", runs.run_curve, name="run_curve"),
     path("runs/<int:run>/rollouts/", runs.run_rollouts, name="run_rollouts"),
+    path(
+        "runs/<int:run>/over-optimisation/",
+        over_optimisation.over_optimisation,
+        name="over_optimisation",
+    ),
+    path("runs/<int:run>/over-optimisation/score/", over_optimisation.hold_out, name="hold_out"),
+    path(
+        "runs/<int:run>/over-optimisation/suspicious/",
+        over_optimisation.suspicious_send,
+        name="suspicious_send",
+    ),
     path("runs/<int:run>/stop/", runs.run_stop, name="run_stop"),
     path("runs/<int:run>/resume/", runs.run_resume, name="run_resume"),
     path("runs/<int:run>/files/<int:position>/", runs.run_file, name="run_file"),

@@ -19,6 +19,7 @@ from training.actions.sample import store_answers
 from training.actions.write_snapshot import write_snapshot
 from training.generate.serve import counts, generate, serve
 from training.models import Batch, DatasetSnapshot, Generation, SnapshotExport
+from training.score_held_out import score_held_out
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job, Queue
@@ -221,3 +222,35 @@ def train(work: Work) -> dict[str, Any]:
 def rehearse(work: Work) -> dict[str, Any]:
     """The first batch and estimates, or one step of everything; nothing is registered."""
     return execute(work)
+
+
+def _page_of_measure(job: Job) -> str | None:
+    run = job.arguments.get("run_id")
+    if job.workspace is None or run is None:
+        return None
+    return reverse("training:over_optimisation", args=[job.workspace.slug, run])
+
+
+@job_kind(
+    "held-out scores",
+    label=gettext_lazy("Held-out scores"),
+    max_attempts=3,
+    resumable=True,
+    page=_page_of_measure,
+)
+def judge_held_out(work: Work) -> dict[str, Any]:
+    """A service rates answers of a run that it has no part in."""
+    return score_held_out(work)
+
+
+@job_kind(
+    "held-out scores of models",
+    label=gettext_lazy("Held-out scores"),
+    queue=Queue.GPU,
+    max_attempts=3,
+    resumable=True,
+    page=_page_of_measure,
+)
+def score_held_out_with_models(work: Work) -> dict[str, Any]:
+    """The same by weights of our own."""
+    return score_held_out(work)

@@ -35,7 +35,8 @@ def add_item(
         raise ValidationError(_("The campaign is closed. Open it again, or choose another one."))
     if campaign.kind in WRITES_PROMPTS:
         raise ValidationError(_("In this campaign people write prompts of their own."))
-    wanted = 0 if campaign.kind in WRITES else campaign.answers
+    rewritten = int(campaign.rewrites)  # a demonstration is written anew, or from one answer
+    wanted = rewritten if campaign.kind in WRITES else campaign.answers
     if len({each.pk for each in completions}) != wanted:
         raise ValidationError(
             _("An item of this campaign shows %(wanted)d different answers; %(given)d are chosen.")

@@ -9,6 +9,7 @@ from training.models.generations import (
     GenerationState,
     Server,
 )
+from training.models.held_out import HeldOutMeasure, HeldOutScore, MeasureKind
 from training.models.runs import (
     Checkpoint,
     Method,
@@ -48,6 +49,9 @@ __all__ = [
     "EndpointKind",
     "Generation",
     "GenerationState",
+    "HeldOutMeasure",
+    "HeldOutScore",
+    "MeasureKind",
     "Method",
     "ModelEndpoint",
     "ModelKind",

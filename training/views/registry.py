@@ -26,6 +26,7 @@ from training.actions.change_model import change_model, consequences, delete_mod
 from training.actions.endpoint import endpoint_of_version
 from training.actions.import_model import import_from_hub, import_uploaded
 from training.forms import ImportModelForm, ModelForm
+from training.held_out import alarms_of, has_answers
 from training.lineage import lineage_of
 from training.models import ModelKind, ModelVersion, Stage, VersionState
 from training.run_queries import models_in
@@ -104,6 +105,8 @@ def model_page(request: HttpRequest, workspace: Workspace, model: int) -> HttpRe
         "picture": lineage.picture(),
         "form": ModelForm.of(version),
         "manages": _manages(workspace),
+        "alarms": alarms_of([version.run] if version.run else []),
+        "measurable": version.run is not None and has_answers(version.run),
         "others": models_in(workspace).filter(name=version.name).exclude(pk=version.pk)[:20],
     }
     return render(request, "training/model.html", context)

@@ -8,21 +8,22 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from training import curves
-from training.access import MANAGES, READS
+from training.access import MANAGES, READS, manages
+from training.held_out import alarms_of, has_answers
 from training.models import Method, Purpose, TrainingRun
 from training.models.runs import plain
-from training.run_queries import expected_start, runs_in
+from training.run_queries import expected_start, run_of, runs_in
 from webapp.artifacts import Artifact, download
 from webapp.jobs.actions.cancel import cancel
 from webapp.jobs.actions.retry import retry
 from webapp.jobs.queries import Outlook
 from webapp.workspaces.access import workspace_page
-from webapp.workspaces.models import Role, Workspace
+from webapp.workspaces.models import Workspace
 
 A_PAGE = 30
 STOP_POLLING = 286
@@ -72,6 +73,8 @@ def run_page(request: HttpRequest, workspace: Workspace, run: int) -> HttpRespon
         "data": found.data.select_related("snapshot"),
         "rollouts": found.events.filter(kind="rollout").exists(),
         "preview": _preview(found),
+        "alarms": alarms_of([found]),
+        "measurable": has_answers(found),
         "awaiting": found.awaited_by.select_related("run"),
     }
     return render(request, "training/run.html", context)
@@ -154,14 +157,6 @@ def run_file(
 
 
 # ---- shared with the launch pages
-
-
-def run_of(workspace: Workspace, pk: int) -> TrainingRun:
-    return get_object_or_404(runs_in(workspace), pk=pk)
-
-
-def manages(workspace: Workspace) -> bool:
-    return getattr(workspace, "role", "") == Role.MANAGER and workspace.archived_at is None
 
 
 def differences(runs: list[TrainingRun]) -> list[dict[str, Any]]:

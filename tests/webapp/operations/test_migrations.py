@@ -15,6 +15,7 @@ UNRELEASED = (
     "0003_search_and_curation",
     "0008_rewriting",
     "0009_own_prompts_and_few_shot_examples",
+    "0006_held_out_scores",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
