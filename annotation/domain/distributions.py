@@ -1,14 +1,21 @@
 """Quantiles and tails of the distributions that intervals and tests need.
 
 The formulas are those of scipy.stats, from the special functions that it stands on: bit for bit the
-same numbers, without the 50 MB that scipy.stats holds in every process that loads it.
+same numbers, without the 50 MB that scipy.stats holds in every process that loads it. The functions
+hold 17 MB themselves and come with the first question.
 """
 
 import math
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
+
+
+def _special() -> ModuleType:
+    from scipy import special
+
+    return special
 
 
 def normal_pdf(x: ArrayLike) -> np.ndarray:
@@ -19,37 +26,37 @@ def normal_pdf(x: ArrayLike) -> np.ndarray:
 
 def normal_quantile(probability: float) -> float:
     """z with P(Z <= z) = probability."""
-    return float(special.ndtri(probability))
+    return float(_special().ndtri(probability))
 
 
 def t_quantile(probability: float, degrees: float) -> float:
     """t with P(T <= t) = probability at `degrees` of freedom."""
-    return float(special.stdtrit(degrees, probability))
+    return float(_special().stdtrit(degrees, probability))
 
 
 def t_tail(statistic: float, degrees: float) -> float:
     """P(T > statistic)."""
-    return float(special.stdtr(degrees, -statistic))
+    return float(_special().stdtr(degrees, -statistic))
 
 
 def chi2_quantile(probability: float, degrees: float) -> float:
     """x with P(X <= x) = probability."""
-    return float(2.0 * special.gammaincinv(degrees / 2.0, probability))
+    return float(2.0 * _special().gammaincinv(degrees / 2.0, probability))
 
 
 def chi2_tail(statistic: float, degrees: float) -> float:
     """P(X > statistic)."""
-    return float(special.chdtrc(degrees, statistic))
+    return float(_special().chdtrc(degrees, statistic))
 
 
 def f_quantile(probability: float, numerator: float, denominator: float) -> float:
     """x with P(F <= x) = probability at these degrees of freedom."""
-    return float(special.fdtri(numerator, denominator, probability))
+    return float(_special().fdtri(numerator, denominator, probability))
 
 
 def fair_coin_p_value(heads: int, tosses: int) -> float:
     """Two-sided exact p-value of `heads` in `tosses` of a fair coin; symmetric, so twice a tail."""
-    return min(1.0, float(2.0 * special.bdtr(min(heads, tosses - heads), tosses, 0.5)))
+    return min(1.0, float(2.0 * _special().bdtr(min(heads, tosses - heads), tosses, 0.5)))
 
 
 def fisher_p_value(table: tuple[tuple[int, int], tuple[int, int]]) -> float:
@@ -72,5 +79,5 @@ def fisher_p_value(table: tuple[tuple[int, int], tuple[int, int]]) -> float:
 
 
 def _log_choose(n: int, k: np.ndarray) -> np.ndarray:
-    counted = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    counted = _special().gammaln(n + 1) - _special().gammaln(k + 1) - _special().gammaln(n - k + 1)
     return np.asarray(counted)

@@ -5,12 +5,13 @@ given ids from the sequences and copied. The file's next batch is read meanwhile
 never touches the database.
 """
 
+import gc
 import queue
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -131,20 +132,34 @@ def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
             put((None, None))
 
     thread = threading.Thread(target=produce, name="import-reader", daemon=True)
-    # By default the reader may keep the interpreter for 5 ms each time that PostgreSQL has answered
-    # and waits for more: a fifth of the whole import.
+    with _busy_interpreter():
+        thread.start()
+        try:
+            while True:
+                item, error = waiting.get()
+                if error is not None:
+                    raise error
+                if item is None:
+                    return
+                yield item
+        finally:
+            stopped.set()
+            thread.join()
+
+
+@contextmanager
+def _busy_interpreter() -> Iterator[None]:
+    """Python's settings while two threads make a million objects.
+
+    By default the reader may keep the interpreter for 5 ms each time that PostgreSQL has answered
+    and waits for more: a fifth of the whole import. And what was there before it, all of Django,
+    would be searched for garbage again and again.
+    """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
-    thread.start()
+    gc.freeze()
     try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is None:
-                return
-            yield item
+        yield
     finally:
-        stopped.set()
-        thread.join()
+        gc.unfreeze()
         sys.setswitchinterval(usual)

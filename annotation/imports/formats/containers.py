@@ -1,6 +1,7 @@
 """Any accepted file as a stream of records: which container it is, and how that one is read."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -120,11 +121,14 @@ def _kind(start: bytes, name: str) -> str:
 
 
 def _first_line_is_whole(head: bytes, *, alone: bool = False) -> bool:
-    """Whether the first line is JSON by itself and another follows, or `alone` allows it none."""
+    """Whether the first line is JSON by itself and another follows, or `alone` allows it none.
+
+    Only its shape is asked for: a line that no reader would take (NUL, NaN) is still a line.
+    """
     first, _, rest = head.partition(b"\n")
     try:
-        decode_record(first.strip())
-    except Refused:
+        json.loads(first.strip())
+    except (ValueError, RecursionError):
         return False
     follows = rest.lstrip(_SPACE)[:1]
     return follows in (b"{", b"[") if follows else alone

@@ -15,7 +15,9 @@ _LONE_SURROGATE = re.compile(
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_MANY_DIGITS = re.compile(rb"\d{19}")
+# Two passes in C, a tenth of what a pattern needs to walk over every letter of every record.
+_DIGITS_AS_ZEROS = bytes(48 if chr(code).isdecimal() else 32 for code in range(128)) + b" " * 128
+_MANY_DIGITS = b"0" * 19
 _NOT_A_NUMBER = re.compile(rb"-?\b(?:NaN|Infinity)\b")
 
 
@@ -33,7 +35,7 @@ def decode_record(raw: bytes, *, depth: int = 64) -> Any:
         raise Refused(f"is nested more than {depth} levels deep")
     if b"\\u0000" in raw:
         refuse_nul(value)
-    if _MANY_DIGITS.search(raw):
+    if _MANY_DIGITS in raw.translate(_DIGITS_AS_ZEROS):
         _refuse_huge_integers(value)
     # A key is followed by its colon. More colons than keys may be text about JSON, or a double key.
     if raw.count(b'":') != _keys_in(value) or b'" :' in raw:

@@ -171,6 +171,13 @@ def test_too_much_html_is_refused_and_code_is_not_taken_for_a_page() -> None:
         ("order 12345678 of 20231115", []),
         ("key sk-" + "a1B2" * 8 + " here", [("secret_key", "sk-" + "a1B2" * 8)]),
         ("hf_" + "x" * 34, [("secret_key", "hf_" + "x" * 34)]),
+        ("xoxb-" + "a1" * 5, [("secret_key", "xoxb-" + "a1" * 5)]),
+        (
+            f"t: eyJ{'a' * 10}.eyJ{'b' * 10}.{'c' * 10}",
+            [("secret_key", f"eyJ{'a' * 10}.eyJ{'b' * 10}.{'c' * 10}")],
+        ),
+        ("-----BEGIN PRIVATE KEY-----\nA", [("secret_key", "-----BEGIN PRIVATE KEY-----\nA")]),
+        ("\u0664111 1111 1111 1111", [("credit_card", "\u0664111 1111 1111 1111")]),
         ("AKIAIOSFODNN7EXAMPLE", [("secret_key", "AKIAIOSFODNN7EXAMPLE")]),
         ("0000 0000 0000 0000", []),
         ("a@b, user@localhost, @name", []),

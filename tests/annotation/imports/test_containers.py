@@ -341,3 +341,11 @@ def test_parquet_rows_keep_numbers_lists_and_missing_values() -> None:
     assert good[0].line == 1
     assert good[0].rows[0].prompt.source_id == "7"
     assert json.loads(good[0].raw)["nothing"] is None
+
+
+def test_a_line_that_is_refused_is_still_a_line() -> None:
+    bare = b'[{"\\u0000": null}, {"from": "gpt", "value": "The Rhine."}]\n'
+    good, refused = outcomes(bare, "x.jsonl", format_name="sharegpt")
+    assert not good
+    (one,) = refused
+    assert "NUL" in one.reason
