@@ -22,7 +22,7 @@ from annotation.imports.prepared import PreparedRecord
 from annotation.imports.tables import Tables
 
 T = TypeVar("T")
-BATCH = 1000
+BATCH = 500
 SWITCH_SECONDS = 0.0002
 _LOCK = 0x696D706F  # imports into one workspace wait for each other
 
@@ -108,8 +108,8 @@ def _count(
 
 
 def _ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """The same items, made by a thread one or two ahead. Its exceptions are raised here."""
-    waiting: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=2)
+    """The same items, made by a thread that is one or two ahead. Its exceptions are raised here."""
+    waiting: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
     stopped = threading.Event()
 
     def put(item: tuple[T | None, BaseException | None]) -> bool:

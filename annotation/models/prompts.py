@@ -75,6 +75,12 @@ class Prompt(models.Model):
                 name="prompt_by_import",
                 condition=Q(imported_in__isnull=False),
             ),
+            # What waits for a file with its text; an import asks for it with every batch.
+            models.Index(
+                fields=["workspace", "source", "source_id"],
+                name="prompt_without_text",
+                condition=Q(flags__contains=["text_missing"]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ UNRELEASED = (
     "0002_an_answer_is_kept_as_text",
     "0003_search_and_curation",
     "0008_rewriting",
+    "0010_prompts_without_text",
     "0009_own_prompts_and_few_shot_examples",
     "0006_held_out_scores",
 )
