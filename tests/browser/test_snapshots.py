@@ -69,7 +69,6 @@ def test_from_a_choice_to_a_file(
     page.get_by_role("button", name="Freeze").click()
     expect(page.get_by_role("heading", name="Rankings of May")).to_be_visible()
     assert run_next(queue="default", worker="default@test:1") is not None
-    page.reload()
     expect(page.get_by_role("heading", name="Known biases")).to_be_visible()
     with page.expect_download() as started:
         page.get_by_role("link", name="Download", exact=True).click()

@@ -96,7 +96,10 @@ def snapshot_page(request: HttpRequest, workspace: Workspace, snapshot: int) -> 
     context = _snapshot_context(found, workspace)
     if request.headers.get("HX-Request"):
         status = 200 if context["active"] else STOP_POLLING
-        return render(request, "training/_snapshot.html", context, status=status)
+        answer = render(request, "training/_snapshot.html", context, status=status)
+        if not context["active"]:
+            answer["HX-Refresh"] = "true"  # a download stands above the polled part now
+        return answer
     return render(request, "training/snapshot.html", context)
 
 
