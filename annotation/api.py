@@ -180,7 +180,7 @@ class SubmitEndpoint(Endpoint):
         form = _fields(held.campaign, self.wanted(AnswerBody))
         try:
             submission = replace(
-                read_submission(held.campaign.kind, held.shown_order, form),
+                read_submission(held.asks, held.shown_order, form),
                 ratings=ratings_in(held.campaign, held, form),
             )
             row = submit(assignment=held, annotator=person_of(request), submission=submission)

@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from annotation.domain.gold import in_words
 from annotation.domain.proportions import Share, share
 from annotation.models import Campaign, Item
-from annotation.models.campaigns import WRITES, Purpose
+from annotation.models.campaigns import CHECKED, Purpose
 from annotation.standings import checks_of
 
 SHOWN = 50
@@ -54,7 +54,7 @@ def _letters(item: Item) -> list[int]:
 def candidates(campaign: Campaign, search: str = "") -> QuerySet[Item]:
     """Real questions, those with the most answers first, by a word of their prompt."""
     items = Item.objects.filter(campaign=campaign, purpose=Purpose.WORK)
-    if campaign.kind in WRITES:
+    if campaign.kind not in CHECKED:
         items = items.none()  # a written text has no right answer
     if search:
         items = items.filter(prompt__text__icontains=search)

@@ -7,16 +7,17 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from annotation.actions.open_campaign import Plan
+from annotation.answerers import names_in
 from annotation.domain.few_shot import FEWEST_PAIRS, MOST_PAIRS
 from annotation.domain.rating_scales import Ask
 from annotation.models import Attribute, Campaign, Completion, Split
-from annotation.models.campaigns import WRITES, WRITES_PROMPTS, Kind, Purpose
+from annotation.models.campaigns import CHECKED, WRITES_PROMPTS, Kind, Purpose
 from annotation.prompt_filter import PromptFilter
 from annotation.quality_effect import Thresholds
 from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
 
-JUDGES = tuple(kind for kind in Kind if kind not in WRITES)
+GIVEN_PROMPTS = tuple(kind for kind in Kind if kind not in WRITES_PROMPTS)
 
 
 class CampaignForm(forms.Form):
@@ -53,7 +54,7 @@ class CampaignForm(forms.Form):
         initial=2,
         min_value=2,
         max_value=9,
-        help_text=_("For rankings 2 to 9; a comparison shows 2."),
+        help_text=_("For rankings and conversations 2 to 9; a comparison shows 2."),
     )
     generators = forms.MultipleChoiceField(
         label=_("Answers written by"),
@@ -106,6 +107,29 @@ class CampaignForm(forms.Form):
         min_value=1,
         max_value=100_000,
         help_text=_("Of own prompts and few-shot examples: they need no prompts of the workspace."),
+    )
+    depth = forms.IntegerField(
+        label=_("Questions in a conversation"),
+        required=False,
+        initial=3,
+        min_value=1,
+        max_value=20,
+        help_text=_("The first is the prompt; after each the answers are ranked."),
+    )
+    reviews = forms.IntegerField(
+        label=_("Peers who review each message"),
+        required=False,
+        initial=3,
+        min_value=0,
+        max_value=9,
+        help_text=_("A message is accepted from a share of 0.6 on. 0: without review."),
+    )
+    model_answers = forms.BooleanField(
+        label=_("Models write the answers"),
+        required=False,
+        help_text=_(
+            "Those chosen below are asked by themselves; answers sampled or imported count too."
+        ),
     )
     asks = forms.MultipleChoiceField(
         label=_("Ask about each answer too"),
@@ -175,15 +199,18 @@ class CampaignForm(forms.Form):
             _("About what"),
             ("split", "tag", "use_case", "most", "texts", "use_cases", "pairs", "rewrites"),
         ),
+        (_("How it grows"), ("depth", "reviews", "model_answers")),
         (_("The answers shown"), ("answers", "generators", "asks", "attributes")),
         (_("Who works, and how much"), ("workers", "overlap", "cap", "minutes", "deadline")),
         (_("Checks of the work"), ("repeats", "gold", "training", "pause_below")),
     )
     ONLY = {
-        **dict.fromkeys(("split", "tag", "use_case", "most"), (*JUDGES, Kind.DEMONSTRATION)),
-        **dict.fromkeys(("answers", "asks", "attributes"), JUDGES),
-        **dict.fromkeys(("repeats", "gold", "training", "pause_below"), JUDGES),
-        "generators": (*JUDGES, Kind.DEMONSTRATION),
+        **dict.fromkeys(("split", "tag", "use_case", "most"), GIVEN_PROMPTS),
+        **dict.fromkeys(("asks", "attributes"), CHECKED),
+        **dict.fromkeys(("repeats", "gold", "training", "pause_below"), CHECKED),
+        **dict.fromkeys(("depth", "reviews", "model_answers"), (Kind.CONVERSATION,)),
+        "answers": (*CHECKED, Kind.CONVERSATION),
+        "generators": GIVEN_PROMPTS,
         "rewrites": (Kind.DEMONSTRATION,),
         "texts": WRITES_PROMPTS,
         "use_cases": (Kind.WRITING,),
@@ -211,7 +238,8 @@ class CampaignForm(forms.Form):
         )
         field = self.fields["generators"]
         assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(name, name or _("(unknown)")) for name in generators[:200]]
+        names = sorted({*generators[:200], *names_in(workspace)})
+        field.choices = [(name, name or _("(unknown)")) for name in names]
         attributes = self.fields["attributes"]
         assert isinstance(attributes, forms.ModelMultipleChoiceField)
         attributes.queryset = Attribute.objects.filter(workspace=workspace, retired_at=None)
@@ -259,6 +287,9 @@ class CampaignForm(forms.Form):
             use_cases=cleaned["use_cases"],
             pairs=cleaned["pairs"] or 3,
             texts=cleaned["texts"] or 100,
+            depth=cleaned["depth"] or 3,
+            reviews=3 if cleaned["reviews"] is None else cleaned["reviews"],
+            model_answers=cleaned["model_answers"],
             asks=tuple(cleaned["asks"]),
             attributes=tuple(cleaned["attributes"]),
             gold_share=(cleaned["gold"] or 0) / 100,

@@ -15,14 +15,15 @@ from annotation.domain import answers
 from annotation.domain.answers import LETTERS, Unanswered
 from annotation.domain.few_shot import MOST_PAIRS
 from annotation.domain.preferences import MalformedRanking, parse_ranking
-from annotation.models.campaigns import Kind
+from annotation.models.campaigns import Kind, Step
+from annotation.models.conversations import Objection
 
 LONGEST_COMMENT = 5000
 A_DAY = 86_400
-PREFIXES = ("tier-", "rate-", "marks-", "sentence-", "query-", "response-")
+PREFIXES = ("tier-", "rate-", "marks-", "sentence-", "query-", "response-", "objection-")
 FIELDS = {
     *("text", "choice", "strength", "comment", "typed"),
-    *("prompt", "use_case", "instruction"),
+    *("prompt", "use_case", "instruction", "verdict"),
 }
 
 
@@ -49,8 +50,8 @@ def typed_from(expected: Mapping[str, Any], shown: Sequence[int]) -> dict[str, s
     }
 
 
-def read_submission(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> Submission:
-    """The form of one item as a submission.
+def read_submission(asks: str, shown: Sequence[int], form: Mapping[str, str]) -> Submission:
+    """The form of one item as a submission; `asks` is Assignment.asks.
 
     Raises:
         Unanswered: something is missing or malformed; the sentence says what.
@@ -67,7 +68,7 @@ def read_submission(kind: str, shown: Sequence[int], form: Mapping[str, str]) ->
     except ValueError:
         raise Unanswered("The form is incomplete. Load the page anew.") from None
     return Submission(
-        answer=_read_answer(kind, shown, form),
+        answer=_read_answer(asks, shown, form),
         key=key,
         attempt=attempt,
         comment=comment,
@@ -79,6 +80,10 @@ def read_submission(kind: str, shown: Sequence[int], form: Mapping[str, str]) ->
 def _read_answer(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> answers.Answer:
     if kind == Kind.DEMONSTRATION:
         return answers.Demonstration(_text(form, "text"))
+    if kind in (Step.QUESTION, Step.ANSWER):
+        return _message(kind, _text(form, "text"))
+    if kind == Step.REVIEW:
+        return _review(form)
     if kind == Kind.WRITING:
         return answers.WrittenPrompt(
             _text(form, "prompt"), _text(form, "text"), form.get("use_case", "")
@@ -93,6 +98,24 @@ def _read_answer(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> an
     if kind == Kind.COMPARISON:
         return answers.comparison(form.get("choice", ""), form.get("strength", ""))
     return _read_ranking(shown, form)
+
+
+def _message(step: str, text: str) -> answers.Demonstration:
+    if step == Step.QUESTION and not text.strip():
+        raise Unanswered("The question is empty. Write what the person says next.")
+    if step == Step.QUESTION and len(text) > answers.LONGEST_PROMPT:
+        raise Unanswered(
+            f"The question has {len(text)} characters; at most {answers.LONGEST_PROMPT} are kept."
+        )
+    return answers.Demonstration(text)
+
+
+def _review(form: Mapping[str, str]) -> answers.Review:
+    verdict = form.get("verdict", "")
+    if verdict not in ("accept", "reject"):
+        raise Unanswered("Nothing is chosen. Accept the message, or reject it with a reason.")
+    objections = tuple(value for value in Objection.values if form.get(f"objection-{value}"))
+    return answers.Review(verdict == "accept", objections)
 
 
 def _text(form: Mapping[str, str], name: str) -> str:

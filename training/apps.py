@@ -6,12 +6,14 @@ class TrainingConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
-        from annotation import holders
+        from annotation import answerers, holders
         from training.access import MANAGES, READS, WORKS
+        from training.answer_questions import answer, names
         from training.holders import holding
         from webapp import navigation
 
         holders.register(holding)
+        answerers.register(answer, names)
 
         navigation.register(14, _("Arena"), "training:arena", WORKS, icon="compare")
         navigation.register(28, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.models import Assignment, Campaign, Completion, Item, ItemCompletion, Prompt
-from annotation.models.campaigns import WRITES, WRITES_PROMPTS, State
+from annotation.models.campaigns import WRITES, WRITES_PROMPTS, Kind, State
 from webapp.audit.actions.record import record
 
 
@@ -33,8 +33,8 @@ def add_item(
         raise ValidationError(_("The campaign belongs to another workspace."))
     if campaign.state == State.CLOSED:
         raise ValidationError(_("The campaign is closed. Open it again, or choose another one."))
-    if campaign.kind in WRITES_PROMPTS:
-        raise ValidationError(_("In this campaign people write prompts of their own."))
+    if campaign.kind in (*WRITES_PROMPTS, Kind.CONVERSATION):
+        raise ValidationError(_("This campaign makes its items itself: none can be added."))
     rewritten = int(campaign.rewrites)  # a demonstration is written anew, or from one answer
     wanted = rewritten if campaign.kind in WRITES else campaign.answers
     if len({each.pk for each in completions}) != wanted:

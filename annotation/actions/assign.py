@@ -15,10 +15,11 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from annotation.actions.give_back import release_expired
+from annotation.actions.grow import continue_waiting
 from annotation.boards.actions.draw_pairs import draw_more
 from annotation.domain.gold import check_is_due
 from annotation.models import Assignment, Campaign
-from annotation.models.campaigns import Purpose
+from annotation.models.campaigns import Kind, Purpose
 from annotation.queries import handed, held_assignment
 from annotation.standings import is_stopped, training_of
 
@@ -61,6 +62,7 @@ WITH next AS (
           SELECT FROM annotation_itemcompletion shown
           JOIN annotation_completion answer ON answer.id = shown.completion_id
           WHERE shown.item_id = slot.item_id AND answer.author_id = %(user)s)
+      {more}
     ORDER BY slot.id
     LIMIT 1
     FOR UPDATE OF slot SKIP LOCKED
@@ -74,6 +76,13 @@ SET state = 'leased', annotator_id = %(user)s, attempt = slot.attempt + 1,
 FROM next
 WHERE slot.id = next.id
 RETURNING slot.id, set_config('synchronous_commit', %(commit)s, true)
+"""
+
+# In a conversation nobody reviews or answers a text of their own.
+OWN_TURN = """
+      AND NOT EXISTS (
+          SELECT FROM annotation_item item JOIN annotation_turn turn ON turn.id = item.turn_id
+          WHERE item.id = slot.item_id AND turn.annotator_id = %(user)s)
 """
 
 REPEAT = """
@@ -105,7 +114,7 @@ def assign(*, campaign: Campaign, annotator: Any) -> Assignment | None:
     if held is not None or not _may_take_more(campaign, annotator):
         return held
     # Nothing: or another window of the same person got it, or the next batch of pairs is due.
-    if not _hand_out(campaign, annotator) and draw_more(campaign):
+    if not _hand_out(campaign, annotator) and (draw_more(campaign) or _went_on(campaign)):
         _hand_out(campaign, annotator)
     return held_assignment(annotator, campaign)
 
@@ -128,10 +137,16 @@ def _hand_out(campaign: Campaign, annotator: Any) -> bool:
         due = int(done.work * campaign.repeat_share)
         if done.repeats < due and _run(REPEAT, campaign, annotator):
             return True
-    if _run(CLAIM, campaign, annotator):
+    claim = CLAIM.replace("{more}", OWN_TURN if campaign.kind == Kind.CONVERSATION else "")
+    if _run(claim, campaign, annotator):
         return True
     release_expired(campaign=campaign)  # only where the queue looks empty: it is a write
-    return _run(CLAIM, campaign, annotator)
+    return _run(claim, campaign, annotator)
+
+
+def _went_on(campaign: Campaign) -> bool:
+    with transaction.atomic():
+        return continue_waiting(campaign)
 
 
 def _run(statement: str, campaign: Campaign, annotator: Any, purpose: str = Purpose.WORK) -> bool:

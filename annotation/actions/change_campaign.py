@@ -35,7 +35,8 @@ def change_state(*, campaign: Campaign, by: Any, state: str) -> Campaign:
             _("The campaign is %(now)s and cannot become %(then)s.")
             % {"now": locked.get_state_display(), "then": State(state).label}
         )
-    if state == State.OPEN and not locked.items.exists():
+    begun = locked.items.exists() or locked.conversations.exists()
+    if state == State.OPEN and not begun:
         raise ValidationError(_("The campaign has no items. Make a new one with a wider filter."))
     before, locked.state = locked.state, state
     if state == State.OPEN and locked.opened_at is None:

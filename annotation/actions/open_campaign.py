@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from annotation.actions.begin_conversations import begin_conversations
 from annotation.domain.rating_scales import Ask
 from annotation.models import Campaign, CampaignWorker, Guidelines, Item, Prompt
-from annotation.models.campaigns import WRITES, WRITES_PROMPTS, Kind, State
+from annotation.models.campaigns import CHECKED, WRITES, WRITES_PROMPTS, Kind, State
 from annotation.prompt_filter import PromptFilter
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
@@ -61,6 +62,9 @@ class Plan:
     rewrites: bool = False  # of demonstrations: each starts from one answer
     use_cases: tuple[str, ...] = ()  # of own prompts: what they are written for
     pairs: int = 3  # of a few-shot example
+    depth: int = 3  # questions that a conversation has
+    reviews: int = 3  # of each of its messages
+    model_answers: bool = False  # models write its answers
     texts: int = 100  # items of a kind that writes its own prompts
     asks: tuple[str, ...] = ()  # rating_scales.Ask, about each answer
     attributes: tuple[Any, ...] = ()
@@ -145,12 +149,15 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         rewrites=rewrites,
         use_cases=list(plan.use_cases) if plan.kind == Kind.WRITING else [],
         pairs=plan.pairs,
+        depth=plan.depth,
+        reviews=plan.reviews,
+        model_answers=plan.model_answers and plan.kind == Kind.CONVERSATION,
         generators=list(plan.generators),
         everyone=not plan.workers,
         cap=plan.cap,
-        repeat_share=0.0 if plan.kind in WRITES else plan.repeat_share,
+        repeat_share=plan.repeat_share if plan.kind in CHECKED else 0.0,
         asks=_asks(plan),
-        gold_share=plan.gold_share,
+        gold_share=plan.gold_share if plan.kind in CHECKED else 0.0,
         training_pass=plan.training_pass,
         pause_below=plan.pause_below,
         minutes=plan.minutes,
@@ -168,8 +175,8 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
 
 
 def _asks(plan: Plan) -> list[str]:
-    """In the order in which they are shown; a demonstration has no answer to ask about."""
-    if plan.kind in WRITES:
+    """In the order in which they are shown; only a judged answer can be asked about."""
+    if plan.kind not in CHECKED:
         return []
     chosen = {*plan.asks, *([Ask.ATTRIBUTES] if plan.attributes else [])}
     return [ask.value for ask in Ask if ask in chosen]
@@ -212,13 +219,15 @@ def finish_layout(
 def lay_out(campaign: Campaign, prompts: QuerySet[Prompt], most: int | None) -> int:
     """Write items, their answers and slots; how many items there are."""
     prompts = prompts.filter(workspace=campaign.workspace, retired_at__isnull=True)
-    if campaign.answers:
+    if campaign.answers and campaign.kind != Kind.CONVERSATION:
         shown = Q(completions__has_text=True, completions__retired_at__isnull=True)
         if campaign.generators:
             shown &= Q(completions__generator__in=campaign.generators)
         prompts = prompts.annotate(available=Count("completions", filter=shown, distinct=True))
         prompts = prompts.filter(available__gte=campaign.answers)
     chosen = prompts.order_by("pk").values_list("pk", flat=True)[:most]
+    if campaign.kind == Kind.CONVERSATION:
+        return begin_conversations(campaign, chosen.iterator())
     items = (Item(campaign=campaign, prompt_id=pk) for pk in chosen.iterator())
     Item.objects.bulk_create(items, batch_size=5000)
     return _add_slots(campaign)
@@ -253,7 +262,7 @@ def _add_slots(campaign: Campaign) -> int:
 
 
 def _nothing_to_do(campaign: Campaign) -> str:
-    if not campaign.answers:
+    if not campaign.answers or campaign.kind == Kind.CONVERSATION:
         return _("The filter finds no prompt. Import prompts first, or widen the filter.")
     return ngettext(
         "No prompt of the filter has %(count)d answer to show. Sample or import answers first.",

@@ -10,7 +10,7 @@ from annotation.domain.answers import Answer
 from annotation.domain.gold import expected_from
 from annotation.models import Assignment, Campaign, Item
 from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import WRITES, Purpose
+from annotation.models.campaigns import CHECKED, Purpose
 from webapp.audit.actions.record import record
 
 
@@ -26,7 +26,7 @@ def set_check(
     Raises:
         ValidationError: the campaign asks for texts, or the purpose is none of a check.
     """
-    if item.campaign.kind in WRITES:
+    if item.campaign.kind not in CHECKED:
         raise ValidationError(_("Written answers have no right answer to check against."))
     if purpose not in (Purpose.GOLD, Purpose.TRAINING):
         raise ValidationError(_("Choose whether it is a hidden check or part of the training."))

@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.actions.grow import after_ranking, lock
+from annotation.actions.keep_turn import keep_review, keep_turn
 from annotation.actions.keep_written import Written, is_the_same, keep_written
 from annotation.actions.prefer_the_rewritten import prefer_the_rewritten
 from annotation.actions.save_draft import keep_as_draft
@@ -24,25 +26,32 @@ from annotation.models import (
     Assignment,
     Campaign,
     Comparison,
+    Conversation,
     Demonstration,
     Draft,
     Marking,
     Ranking,
     RankingEntry,
     Rating,
+    Review,
+    Turn,
 )
 from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import Kind, Purpose, State
+from annotation.models.campaigns import Kind, Purpose, State, Step
 from annotation.ratings import Ratings
 from webapp.audit.actions.record import record
 
-Judged = Demonstration | Comparison | Ranking
+Judged = Demonstration | Comparison | Ranking | Turn | Review
 KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
     Kind.DEMONSTRATION: (Demonstration, answers.Demonstration),
     Kind.COMPARISON: (Comparison, answers.Comparison),
     Kind.RANKING: (Ranking, answers.RankedAnswers),
     Kind.WRITING: (Demonstration, answers.WrittenPrompt),
     Kind.FEW_SHOT: (Demonstration, answers.FewShot),
+    Step.QUESTION: (Turn, answers.Demonstration),
+    Step.ANSWER: (Turn, answers.Demonstration),
+    Step.REVIEW: (Review, answers.Review),
+    Step.RANK: (Ranking, answers.RankedAnswers),
 }
 
 
@@ -86,7 +95,7 @@ def submit(*, assignment: Assignment, annotator: Any, submission: Submission) ->
         AssignmentLost: the person does not hold the item any more; the text is kept as a draft.
         KeyReused: the key was used for another answer.
     """
-    model, expected = KINDS[assignment.campaign.kind]
+    model, expected = KINDS[assignment.asks]
     if not isinstance(submission.answer, expected):
         raise ValidationError(_("This campaign asks for something else."), code="kind")
     _check(assignment, submission.answer)  # what the form alone could not know
@@ -130,6 +139,7 @@ def _check(assignment: Assignment, answer: answers.Answer) -> None:
 def _store(
     model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
 ) -> Judged:
+    conversation = lock(assignment.item)
     # No join here: it would move the conditions into a subquery, which PostgreSQL does not look at
     # again after waiting for a row that somebody else has just released.
     accepting = Campaign.objects.filter(pk=assignment.campaign_id).exclude(state=State.CLOSED)
@@ -144,12 +154,14 @@ def _store(
         state=AssignmentState.SUBMITTED, submitted_at=timezone.now(), lease_until=None
     ):
         raise AssignmentLost
-    judged = _keep(model, assignment, annotator, submission)
+    judged = _keep(model, assignment, annotator, submission, conversation)
+    if conversation is not None and isinstance(judged, Ranking):
+        after_ranking(conversation, assignment.item)
     _keep_ratings(judged, assignment, submission)
     Draft.objects.filter(item_id=assignment.item_id, annotator=annotator).delete()
     record(
         actor=annotator,
-        action=f"{assignment.campaign.kind}.submit",
+        action=f"{assignment.asks}.submit",
         target=judged,
         workspace=assignment.campaign.workspace,
     )
@@ -159,17 +171,22 @@ def _store(
 
 
 def _keep(
-    model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
+    model: type[Judged],
+    assignment: Assignment,
+    annotator: Any,
+    submission: Submission,
+    conversation: Conversation | None,
 ) -> Judged:
     """The row of the answer, with whatever rows belong to it."""
-    told = {"comment": submission.comment, "seconds": submission.seconds}
+    told: dict[str, Any] = {"comment": submission.comment, "seconds": submission.seconds}
+    whole: dict[str, Any] = {"assignment": assignment, "annotator": annotator, **told}
     if isinstance(submission.answer, Written):
-        return keep_written(
-            assignment=assignment,
-            annotator=annotator,
-            answer=submission.answer,
-            key=submission.key,
-            **told,
+        return keep_written(answer=submission.answer, key=submission.key, **whole)
+    if isinstance(submission.answer, answers.Review):
+        return keep_review(answer=submission.answer, key=submission.key, **whole)
+    if conversation is not None and isinstance(submission.answer, answers.Demonstration):
+        return keep_turn(
+            conversation=conversation, answer=submission.answer, key=submission.key, **whole
         )
     assert assignment.item.prompt_id is not None  # only own prompts have none
     judged = model.objects.create(
@@ -268,5 +285,10 @@ def _says_the_same(before: Judged, submission: Submission, assignment: Assignmen
         return stored == {(entry.completion_id, entry.tier) for entry in wanted}
     if isinstance(before, Demonstration) and isinstance(submission.answer, Written):
         return is_the_same(before, submission.answer)
+    if isinstance(before, Turn):
+        return before.text == getattr(submission.answer, "text", None)
+    if isinstance(before, Review) and isinstance(submission.answer, answers.Review):
+        said = (before.accepted, tuple(before.objections))
+        return said == (submission.answer.accepted, submission.answer.objections)
     columns = _columns(assignment, submission.answer)
     return all(getattr(before, name) == value for name, value in columns.items())

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from annotation.actions.give_back import give_back
+from annotation.actions.keep_turn import require_open
 from annotation.models import Assignment, Campaign
 from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Purpose, State
@@ -21,7 +22,8 @@ def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
     an undo that is never finished.
 
     Raises:
-        ValidationError: nothing was submitted here, or the campaign is closed.
+        ValidationError: nothing was submitted here, the campaign is closed, or others have gone on
+            from it in a conversation.
     """
     if campaign.state == State.CLOSED:
         raise ValidationError(_("This campaign is closed: its work can be read, not changed."))
@@ -36,6 +38,7 @@ def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
         )
         if last is None:
             raise ValidationError(_("You have submitted nothing here yet."))
+        require_open(last)
         give_back(mine.filter(state=AssignmentState.LEASED))
         Assignment.objects.filter(pk=last.pk).update(
             state=AssignmentState.LEASED,

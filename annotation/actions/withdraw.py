@@ -10,13 +10,16 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from annotation.actions.give_back import give_back
+from annotation.actions.grow import drop_stale, retract
 from annotation.holders import Holder, holders_of
 from annotation.models import (
     Assignment,
     Comparison,
     Completion,
+    Conversation,
     Demonstration,
     Draft,
     Item,
@@ -24,9 +27,12 @@ from annotation.models import (
     Prompt,
     Ranking,
     Rating,
+    Review,
+    Turn,
 )
 from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Purpose
+from annotation.models.conversations import Verdict
 from webapp.audit.actions.record import record
 from webapp.workspaces.models import Workspace
 
@@ -36,6 +42,8 @@ JUDGEMENTS: dict[str, Any] = {
     "ranking": Ranking,
     "rating": Rating,
     "marking": Marking,
+    "turn": Turn,
+    "review": Review,
 }
 
 
@@ -101,6 +109,16 @@ def withdraw_person(*, workspace: Workspace, user: Any, by: Any, reason: str = "
     )
     prompts = Prompt.objects.filter(workspace=workspace, retired_at=None)
     prompts.filter(pk__in=own_prompts.values("prompt")).update(retired_at=Now())
+    in_conversations = Turn.objects.filter(
+        annotator=user, conversation__campaign__workspace=workspace
+    )
+    retract(
+        Conversation.objects.filter(
+            pk__in=in_conversations.exclude(verdict=Verdict.REJECTED).values("conversation")
+        ),
+        _("A text in it was withdrawn."),
+    )
+    drop_stale(workspace)
     Draft.objects.filter(item__campaign__workspace=workspace, annotator=user).delete()
     _recorded("person.withdraw", user, workspace, by, gone, reason)
     return gone
@@ -113,6 +131,10 @@ def withdraw_item(*, item: Item, by: Any, reason: str = "") -> Withdrawal:
     slots = Assignment.objects.filter(item=item).exclude(state=AssignmentState.WITHDRAWN)
     slots.update(state=AssignmentState.WITHDRAWN, lease_until=None)
     _mark(item.campaign.workspace, Q(assignment__item=item))
+    if item.conversation_id is not None:
+        retract(
+            Conversation.objects.filter(pk=item.conversation_id), _("An item of it was withdrawn.")
+        )
     Draft.objects.filter(item=item).delete()
     _recorded("item.withdraw", item, item.campaign.workspace, by, gone, reason)
     return gone

@@ -109,7 +109,21 @@ class RankedAnswers:
         ).require(letter(one, shown) for one in shown)
 
 
-Answer = Demonstration | WrittenPrompt | FewShot | Comparison | RankedAnswers
+@dataclass(frozen=True)
+class Review:
+    """Whether a message of a conversation is accepted, and if not, why."""
+
+    accepted: bool
+    objections: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.accepted and self.objections:
+            raise Unanswered("An objection belongs to a rejection: remove it, or reject.")
+        if not self.accepted and not self.objections:
+            raise Unanswered("Say why you reject the message: choose at least one reason.")
+
+
+Answer = Review | Demonstration | WrittenPrompt | FewShot | Comparison | RankedAnswers
 
 
 def _fits(what: str, text: str) -> None:

@@ -4,6 +4,7 @@ from annotation.models.assignments import Assignment, Draft, Skip
 from annotation.models.attributes import Attribute
 from annotation.models.boards import Board, BoardReport, BoardSnapshot, PairDraw, PairPlan
 from annotation.models.campaigns import Campaign, CampaignWorker, Guidelines, Item, ItemCompletion
+from annotation.models.conversations import Conversation, Review, Turn
 from annotation.models.curation import (
     DuplicateCluster,
     DuplicateMember,
@@ -39,6 +40,7 @@ __all__ = [
     "CampaignWorker",
     "Comparison",
     "Completion",
+    "Conversation",
     "Demonstration",
     "Draft",
     "DuplicateCluster",
@@ -61,10 +63,12 @@ __all__ = [
     "Ranking",
     "RankingEntry",
     "Rating",
+    "Review",
     "SavedView",
     "Skip",
     "Source",
     "Split",
     "Standing",
+    "Turn",
     "UseCase",
 ]

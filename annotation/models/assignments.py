@@ -88,6 +88,11 @@ class Assignment(models.Model):
     def __str__(self) -> str:
         return f"assignment {self.pk}"
 
+    @property
+    def asks(self) -> str:
+        """The step of a conversation, or the kind of the campaign: what the form looks like."""
+        return self.item.step or self.campaign.kind
+
 
 class Draft(models.Model):
     """What a person has typed for an item, kept whatever happens to the assignment.

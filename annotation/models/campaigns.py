@@ -17,10 +17,21 @@ class Kind(models.TextChoices):
     RANKING = "ranking", _("Rankings")  # put two to nine answers into tiers
     WRITING = "writing", _("Own prompts with answers")  # arbitrary, or for a given use case
     FEW_SHOT = "few_shot", _("Few-shot examples")  # one instruction and several pairs for it
+    CONVERSATION = "conversation", _("Conversations")  # grow turn by turn; see Step
 
 
 WRITES = (Kind.DEMONSTRATION, Kind.WRITING, Kind.FEW_SHOT)  # no answers are judged
+CHECKED = (Kind.COMPARISON, Kind.RANKING)  # known answers, repeats and ratings make sense
 WRITES_PROMPTS = (Kind.WRITING, Kind.FEW_SHOT)  # and no prompt is given
+
+
+class Step(models.TextChoices):
+    """What an item of a conversation asks for; every other kind asks for one thing only."""
+
+    QUESTION = "question", _("Write the next question")
+    ANSWER = "answer", _("Write an answer")
+    REVIEW = "review", _("Review a message")
+    RANK = "rank", _("Rank the answers")
 
 
 class State(models.TextChoices):
@@ -61,6 +72,11 @@ class Campaign(models.Model):
         models.CharField(max_length=60), default=list, blank=True, db_default=[]
     )  # of own prompts: what they are written for; none: anything
     pairs = models.PositiveSmallIntegerField(default=3, db_default=3)  # of a few-shot example
+    depth = models.PositiveSmallIntegerField(
+        default=3, db_default=3
+    )  # questions a conversation has
+    reviews = models.PositiveSmallIntegerField(default=3, db_default=3)  # of each message; 0: none
+    model_answers = models.BooleanField(default=False, db_default=False)  # in conversations
     gold_share = models.FloatField(default=0.0)  # of what a person is handed: hidden checks
     training_pass = models.FloatField(default=0.0)  # share of training right to be let in; 0: any
     pause_below = models.FloatField(null=True, blank=True)  # gold accuracy that pauses a person
@@ -149,12 +165,20 @@ class CampaignWorker(models.Model):
 class Item(models.Model):
     """One question of a campaign: a prompt, and for judgements the answers to it.
 
-    Without a prompt the prompt itself is to be written, for `use_case` where one is given.
+    Without a prompt the prompt itself is to be written, for `use_case` where one is given. Items of
+    conversations say which step they are; `turn` is the message that is reviewed or answered.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="items")
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, null=True, related_name="items")
     use_case = models.CharField(max_length=60, blank=True, db_default="")
+    step = models.CharField(max_length=10, choices=Step.choices, blank=True, db_default="")
+    conversation = models.ForeignKey(
+        "annotation.Conversation", on_delete=models.CASCADE, null=True, related_name="items"
+    )
+    turn = models.ForeignKey(
+        "annotation.Turn", on_delete=models.CASCADE, null=True, related_name="items"
+    )
     pair_probability = models.FloatField(null=True)  # see Comparison.pair_probability
     purpose = models.CharField(
         max_length=8, choices=Purpose.choices, default=Purpose.WORK, db_default=Purpose.WORK

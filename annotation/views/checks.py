@@ -67,7 +67,7 @@ def check_edit(request: HttpRequest, workspace: Workspace, pk: int, item: int) -
         kept = typed_fields(given)
         try:
             answer = read_submission(
-                campaign.kind,
+                held.asks,
                 held.shown_order,
                 {**given, "key": str(uuid.uuid4()), "attempt": "0"},
             ).answer

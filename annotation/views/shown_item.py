@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from annotation.actions.grow import context_of
 from annotation.domain.answers import LETTERS
 from annotation.domain.rating_scales import (
     Ask,
@@ -16,11 +17,14 @@ from annotation.domain.rating_scales import (
     plain,
     sentences,
 )
-from annotation.models import Assignment, Campaign, Completion
-from annotation.models.campaigns import Kind
+from annotation.models import Assignment, Campaign, Completion, Item
+from annotation.models.campaigns import Kind, Step
+from annotation.models.conversations import Objection
 from annotation.models.judgements import Strength
 from annotation.ratings import scales_of
 from webapp.rendering import Rendered, render_markdown
+
+TEMPLATES: dict[str, str] = {Step.ANSWER: Kind.DEMONSTRATION, Step.RANK: Kind.RANKING}  # look alike
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,13 @@ def _pairs(campaign: Campaign, kept: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _reviewed(item: Item) -> dict[str, Any] | None:
+    """The message that is to be reviewed."""
+    if item.step != Step.REVIEW or item.turn is None:
+        return None
+    return {"role": item.turn.role, "rendered": render_markdown(item.turn.text)}
+
+
 def guidelines_of(campaign: Campaign) -> Rendered | None:
     newest = campaign.guidelines.first()
     return render_markdown(newest.text) if newest is not None and newest.text else None
@@ -103,9 +114,15 @@ def item_context(
         for letter, pk in zip(LETTERS, assignment.shown_order, strict=False)
     ]
     item = assignment.item
+    messages = list(item.prompt.messages if item.prompt else [])
+    if item.step == Step.QUESTION:  # the answer that it follows is a part of the conversation
+        messages += [{"role": "assistant", "content": answers[pk].text} for pk in answers]
+        shown = []
+    if item.step == Step.REVIEW and item.turn:
+        messages = context_of(item.turn)
     turns = [
         {"role": turn["role"], "rendered": render_markdown(str(turn["content"]))}
-        for turn in (item.prompt.messages if item.prompt else [])
+        for turn in messages
     ]
     return {
         "campaign": campaign,
@@ -124,5 +141,10 @@ def item_context(
         "use_cases": campaign.use_cases,
         "use_case": kept.get("use_case") or item.use_case,
         "pairs": _pairs(campaign, kept),
-        "kind_template": f"annotation/_{campaign.kind}.html",
+        "reviewed": _reviewed(item),
+        "objections": Objection.choices,
+        "kept_objections": [one for one in Objection.values if kept.get(f"objection-{one}")],
+        "asks": assignment.asks,
+        "asks_for": Step(item.step).label if item.step else "",
+        "kind_template": f"annotation/_{TEMPLATES.get(assignment.asks, assignment.asks)}.html",
     }

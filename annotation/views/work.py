@@ -77,7 +77,7 @@ def work_submit(
     form = {name: str(request.POST[name]) for name in request.POST}
     try:
         submission = replace(
-            read_submission(campaign.kind, assignment.shown_order, form),
+            read_submission(assignment.asks, assignment.shown_order, form),
             ratings=ratings_in(campaign, assignment, form),
         )
         submit(assignment=assignment, annotator=request.user, submission=submission)

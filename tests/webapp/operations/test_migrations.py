@@ -17,6 +17,7 @@ UNRELEASED = (
     "0010_prompts_without_text",
     "0009_own_prompts_and_few_shot_examples",
     "0006_held_out_scores",
+    "0011_conversations",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
