@@ -16,13 +16,15 @@ from rest_framework.response import Response
 
 from annotation.access import READS, WORKS, campaigns_to_work_in
 from annotation.actions.assign import assign
+from annotation.actions.grow import context_of
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
 from annotation.domain.answers import LETTERS, Unanswered
 from annotation.domain.few_shot import MOST_PAIRS
 from annotation.domain.rating_scales import SpanLabel
 from annotation.models import Assignment, Campaign, Completion
-from annotation.models.campaigns import Kind, State
+from annotation.models.campaigns import Kind, State, Step
+from annotation.models.conversations import Objection
 from annotation.models.judgements import Choice, Strength
 from annotation.queries import campaigns_with_progress, held_assignment
 from annotation.ratings import ratings_in, scales_of
@@ -64,6 +66,12 @@ class ItemRow(serializers.Serializer):
     assignment = serializers.IntegerField()
     attempt = serializers.IntegerField(help_text="Send it back with the answer")
     kind = serializers.ChoiceField(Kind.choices)
+    step = serializers.ChoiceField(
+        [("", ""), *Step.choices], help_text="Of a conversation; empty elsewhere"
+    )
+    reviewed = serializers.CharField(
+        allow_blank=True, help_text="The message to review; `messages` came before it"
+    )
     messages = serializers.JSONField(
         help_text="The prompt: a list of {role, content}; empty where you write the prompt"
     )
@@ -111,6 +119,10 @@ class AnswerBody(Strict):
         required=False, max_length=20_000, trim_whitespace=False, help_text="Of a few-shot example"
     )
     pairs = PairBody(many=True, required=False)
+    accepted = serializers.BooleanField(required=False, help_text="Of a review")
+    objections = serializers.ListField(
+        child=serializers.ChoiceField(Objection.choices), required=False
+    )
     choice = serializers.ChoiceField(Choice.choices, required=False)
     strength = serializers.ChoiceField(Strength.choices, required=False)
     ranking = serializers.CharField(
@@ -208,7 +220,11 @@ def _fields(campaign: Campaign, body: dict[str, Any]) -> dict[str, str]:
     """The body as the fields of the page's form."""
     ratings, parts = body.pop("ratings", []), body.pop("parts", [])
     pairs = body.pop("pairs", [])
+    objections = body.pop("objections", [])
+    if "accepted" in body:
+        body["verdict"] = "accept" if body.pop("accepted") else "reject"
     form = {name: str(value) for name, value in body.items()}
+    form |= {f"objection-{objection}": "1" for objection in objections}
     for number, pair in enumerate(pairs[: MOST_PAIRS + 1], start=1):
         form |= {f"query-{number}": pair["query"], f"response-{number}": pair["response"]}
     if "ranking" in form:
@@ -243,19 +259,32 @@ def _assignment(request: Request, slug: str, campaign: int, pk: int) -> Assignme
     return found
 
 
+def _messages(held: Assignment, texts: dict[int, Completion]) -> list[dict[str, str]]:
+    item = held.item
+    if item.step == Step.REVIEW and item.turn:
+        return context_of(item.turn)
+    messages = list(item.prompt.messages) if item.prompt else []
+    if item.step == Step.QUESTION:
+        messages += [{"role": "assistant", "content": texts[pk].text} for pk in held.shown_order]
+    return messages
+
+
 def _item(campaign: Campaign, held: Assignment) -> dict[str, Any]:
     texts = Completion.objects.in_bulk(held.shown_order)
     return {
         "assignment": held.pk,
         "attempt": held.attempt,
         "kind": campaign.kind,
-        "messages": held.item.prompt.messages if held.item.prompt else [],
+        "step": held.item.step,
+        "reviewed": held.item.turn.text if held.item.step == Step.REVIEW and held.item.turn else "",
+        "messages": _messages(held, texts),
         "use_case": held.item.use_case,
         "use_cases": campaign.use_cases,
         "pairs": campaign.pairs if campaign.kind == Kind.FEW_SHOT else 0,
         "answers": [
             {"letter": letter, "text": texts[pk].text}
             for letter, pk in zip(LETTERS, held.shown_order, strict=False)
+            if held.item.step != Step.QUESTION  # there it is a part of the messages
         ],
         "asks": scales_of(campaign) if campaign.asks else [],
         "lease_until": held.lease_until,

@@ -2,10 +2,15 @@
 
 from django.urls import path
 
-from annotation import api
+from annotation import api, conversation_api
 
 urlpatterns = [
     path("", api.CampaignsEndpoint.as_view(), name="api_campaigns"),
+    path(
+        "<int:campaign>/conversations/",
+        conversation_api.ConversationsEndpoint.as_view(),
+        name="api_conversations",
+    ),
     path("<int:campaign>/claim/", api.ClaimEndpoint.as_view(), name="api_claim"),
     path(
         "<int:campaign>/assignments/<int:assignment>/submit/",

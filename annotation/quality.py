@@ -42,6 +42,7 @@ from annotation.models import (
     Ranking,
     RankingEntry,
     Standing,
+    Turn,
 )
 from annotation.models.campaigns import Kind, Purpose
 from annotation.queries import current, given
@@ -92,7 +93,8 @@ def campaign_quality(campaign: Campaign) -> Quality:
         return _of_comparisons(campaign)
     if campaign.kind == Kind.RANKING:
         return _of_rankings(campaign)
-    return Quality(None, _with_standings(campaign, _speeds(campaign, Demonstration)))
+    written = Turn if campaign.kind == Kind.CONVERSATION else Demonstration
+    return Quality(None, _with_standings(campaign, _speeds(campaign, written)))
 
 
 def agreement_of(votes: Iterable[Vote], seed: int) -> Coefficient:
@@ -324,7 +326,9 @@ def _ranking_people(campaign: Campaign) -> list[PersonQuality]:
     ]
 
 
-def _speeds(campaign: Campaign, model: type[Demonstration] | type[Ranking]) -> list[PersonQuality]:
+def _speeds(
+    campaign: Campaign, model: type[Demonstration] | type[Ranking] | type[Turn]
+) -> list[PersonQuality]:
     times: dict[int, list[float | None]] = defaultdict(list)
     rows: Any = given(model.objects.filter(assignment__campaign=campaign, is_check=False))
     for person, seconds in rows.filter(assignment__repeat_of__isnull=True).values_list(

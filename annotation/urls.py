@@ -2,7 +2,16 @@
 
 from django.urls import include, path
 
-from annotation.views import attributes, campaigns, checks, imports, quality, withdrawals, work
+from annotation.views import (
+    attributes,
+    campaigns,
+    checks,
+    conversations,
+    imports,
+    quality,
+    withdrawals,
+    work,
+)
 
 app_name = "annotation"
 urlpatterns = [
@@ -35,6 +44,15 @@ urlpatterns = [
         "campaigns/<int:pk>/items/<int:item>/withdraw/",
         withdrawals.item_withdraw,
         name="item_withdraw",
+    ),
+    path(
+        "campaigns/<int:pk>/conversations/", conversations.conversation_list, name="conversations"
+    ),
+    path("conversations/<int:conversation>/", conversations.conversation_page, name="conversation"),
+    path(
+        "conversations/<int:conversation>/stop/",
+        conversations.conversation_stop,
+        name="conversation_stop",
     ),
     path("campaigns/<int:pk>/preview/", checks.preview, name="campaign_preview"),
     path("campaigns/<int:pk>/checks/", checks.check_list, name="checks"),

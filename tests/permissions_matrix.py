@@ -163,6 +163,9 @@ annotation:thresholds                POST   302 403 403 302 404 302 302 302 302
 annotation:standing                  GET    302 403 403 200 404 200 302 302 302
 annotation:standing                  POST   302 403 403 302 404 302 302 302 302
 annotation:own_statistics            GET    302 200 403 200 404 200 302 302 302
+annotation:conversations             GET    302 403 200 200 404 200 302 302 302
+annotation:conversation              GET    302 403 200 200 404 200 302 302 302
+annotation:conversation_stop         POST   302 403 403 302 404 302 302 302 302
 annotation:work_feedback             GET    302 200 403 404 404 404 302 302 302
 annotation:prompts                   GET    302 403 200 200 404 200 302 302 302
 annotation:prompt_count              GET    302 403 200 200 404 200 302 302 302
@@ -334,6 +337,7 @@ api_prompt_edits                     GET    401 403 200 200 404 200 200 200 401
 api_prompt_edits                     POST   401 403 403 201 404 201 403 201 401
 api_prompt_edit                      GET    401 403 200 200 404 200 200 200 401
 api_prompt_edit_undo                 POST   401 403 403 200 404 200 403 200 401
+api_conversations                    GET    401 403 200 200 404 200 200 200 401
 api_claim                            POST   401 200 403 200 404 200 403 200 401
 api_skip                             POST   401 200 403 409 404 409 403 409 401
 api_submit                           POST   401 201 403 409 404 409 403 409 401

@@ -102,8 +102,9 @@ def require_open(assignment: Assignment) -> None:
             )
             if turn.verdict != Verdict.IN_REVIEW or read.exists():
                 raise ValidationError(_("Others are reading your text already."))
-    elif step == Step.REVIEW and assignment.item.turn is not None:
-        if assignment.item.turn.verdict != Verdict.IN_REVIEW:
+    elif step == Step.REVIEW:
+        reviewed = assignment.item.turn
+        if reviewed is not None and reviewed.verdict != Verdict.IN_REVIEW:
             raise ValidationError(_("This message has been decided about already."))
 
 

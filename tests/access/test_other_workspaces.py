@@ -20,7 +20,10 @@ pytestmark = pytest.mark.django_db
 
 # What names a row of a workspace or of a person. Of the other parameters `secret`, `key` and
 # `uidb36` are themselves the permission, and the rest name nothing.
-OWNED = {"slug", "member", "invitation", "token", "person", "campaign", "assignment"}
+OWNED = {
+    *("slug", "member", "invitation", "token", "person"),
+    *("campaign", "assignment", "conversation"),
+}
 NO_SUCH = {"slug": "no-such-workspace"}
 
 

@@ -21,6 +21,7 @@ from annotation.actions.assign import assign
 from annotation.boards.actions.board import public_secret, share_board
 from annotation.boards.actions.freeze_board import freeze_board
 from annotation.models import Attribute
+from annotation.models.campaigns import Kind
 from tests import cast
 from tests.annotation.boards.material import a_board, a_vote
 from tests.annotation.curated import a_curated_prompt
@@ -242,6 +243,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
     assignment = assign(campaign=campaign, annotator=annotator)
     assert assignment is not None
     job = enqueue(kind="audit export", owner=manager, workspace=workspace)
+    talks = a_campaign(workspace, manager, kind=Kind.CONVERSATION)
     imported = an_import(workspace, manager)
     curated = a_curated_prompt(workspace, manager)
     session = UserSession.objects.filter(user=manager).first()
@@ -254,6 +256,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "person": annotator.pk,
         "campaign": campaign.pk,
         "assignment": assignment.pk,
+        "conversation": talks.conversations.get().pk,
         "imported": imported.pk,
         "item": assignment.item_id,
         "attribute": Attribute.objects.create(

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from annotation.actions.assign import assign
 from annotation.actions.grow import group_of
@@ -34,20 +37,23 @@ from annotation.models.campaigns import Kind, Step
 from annotation.models.conversations import Growth, Verdict
 from annotation.queries import current
 from tests.annotation.material import a_prompt, an_answer
-from tests.cast import a_workspace, ann, join, mia, person
+from tests.cast import a_workspace, ann, join, log_in, mia, person
 from tests.training.generate.asking import an_endpoint
 from tests.training.snapshots import a_snapshot
 from training.models import BatchEntry
 from training.snapshot_files import blocks
+from webapp.audit.models import AuditEntry
 from webapp.workspaces.models import Role, Workspace
 
 pytestmark = pytest.mark.django_db
 Say = Callable[[Any, Assignment], answers.Answer]
 
 
-def a_conversation(workspace: Workspace, **plan: Any) -> Conversation:
+def a_conversation(
+    workspace: Workspace, first: str = "What is a paper cup?", **plan: Any
+) -> Conversation:
     """One that begins with a prompt of its own; two answers, three reviews, two rankings."""
-    prompt = a_prompt(workspace, "What is a paper cup?")
+    prompt = a_prompt(workspace, first)
     given = {"answers": 2, "depth": 2, "reviews": 3, "overlap": 2, **plan}
     campaign = open_campaign(
         workspace=workspace,
@@ -295,3 +301,50 @@ def test_the_same_message_sent_twice_is_one_and_a_stopped_conversation_takes_non
     Conversation.objects.update(state=Growth.ABORTED)
     with pytest.raises(ValidationError, match="stopped"):
         give(campaign, mia(), late, answers.Demonstration("Late."))
+
+
+def test_managers_read_the_tree_on_pages_and_programs_over_rest_and_either_answers() -> None:
+    workspace = a_workspace()
+    conversation = a_conversation(workspace, depth=1, reviews=1, overlap=1)
+    campaign = conversation.campaign
+    client = log_in(Client(), mia())
+    base = f"/api/v1/workspaces/{workspace.slug}/campaigns/{campaign.pk}/"
+    item = client.post(f"{base}claim/").json()["item"]
+    assert (item["step"], item["messages"][-1]["content"]) == ("answer", "What is a paper cup?")
+
+    def send(**body: Any) -> int:
+        sent = {"key": str(uuid.uuid4()), "attempt": item["attempt"], **body}
+        address = f"{base}assignments/{item['assignment']}/submit/"
+        return client.post(address, sent, content_type="application/json").status_code
+
+    assert send(text="A cup.") == 201
+    log_in(client, ann(workspace))
+    first = assign(campaign=campaign, annotator=ann())
+    assert first is not None
+    give(campaign, ann(), first, answers.Demonstration("Paper, rolled up."))
+    item = client.post(f"{base}claim/").json()["item"]
+    assert (item["step"], item["reviewed"]) == ("review", "A cup.")
+    assert send(accepted=False) == 400  # without a reason
+    assert send(accepted=False, objections=["poor"]) == 201
+    log_in(client, mia())
+    work_off(campaign, people(workspace))
+    listed = client.get(f"{base}conversations/?state=ready").json()["results"]
+    assert [row["state"] for row in listed] == ["ready"]
+    said = listed[0]["messages"]
+    assert [row["role"] for row in said] == ["user", "assistant", "assistant", "assistant"]
+    assert [row["verdict"] for row in said].count("rejected") == 1
+    assert [row["preferred"] for row in said if row["role"] == "assistant"].count(True) == 1
+    pages = f"/w/{workspace.slug}"
+    with CaptureQueriesContext(connection) as asked:
+        tree = client.get(f"{pages}/conversations/{conversation.pk}/").content.decode()
+    assert len(asked) < 25
+    assert "preferred" in tree
+    assert "poor" in tree
+    assert (
+        "Ready 1" in client.get(f"{pages}/campaigns/{campaign.pk}/conversations/").content.decode()
+    )
+    other = a_conversation(workspace, "Another beginning?")
+    client.post(f"{pages}/conversations/{other.pk}/stop/", {"reason": "Leads nowhere."})
+    other.refresh_from_db()
+    assert (other.state, other.reason) == (Growth.ABORTED, "Leads nowhere.")
+    assert AuditEntry.objects.filter(action="conversation.stop").count() == 1
