@@ -3,15 +3,20 @@
 Pages made here carry the payloads; `alert` leaves a trace instead of a window.
 """
 
+import contextlib
 import html
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from latex2mathml.converter import convert as unguarded
+from latex2mathml.converter import convert_to_element
 
 from tests.webapp.rendering.allowed import ATTRIBUTES, ELEMENTS
+from tests.webapp.rendering.hostile_formulas import TEXTS as FORMULAS
+from tests.webapp.rendering.hostile_formulas import written
 from tests.webapp.rendering.payloads import PAYLOADS
-from webapp.rendering import render_markdown, sanitiser
+from webapp.rendering import formulas, render_markdown, sanitiser
 from webapp.rendering.markdown import _parser
 
 TRACE = """
@@ -104,6 +109,20 @@ def test_one_layer_alone_lets_no_script_run_and_nothing_load(page, show, layer):
     asked = show(together([clean(payload) for payload in PAYLOADS]))
     assert page.evaluate(PROVOKE) == []
     assert asked == []
+
+
+def test_no_hostile_formula_runs_or_loads_anything_behind_either_layer_alone(page, show):
+    shown = [render_markdown(text).html for formula in FORMULAS for text in written(formula)]
+    for formula in FORMULAS:
+        with contextlib.suppress(Exception):  # what the library itself refuses
+            shown.append(formulas.clean(unguarded(formula)))
+            shown.append(formulas._element(convert_to_element(formula), formulas.DEEPEST))
+    asked = show(together([str(each) for each in shown]))
+    assert page.evaluate(PROVOKE) == []
+    assert asked == []
+    assert page.locator("math").count() > 50  # there was something to look at
+    show(together([unguarded(r"\mbox{<svg/onload=alert(1)>}")]))
+    assert page.evaluate(PROVOKE) == [""]  # the control: without a layer it runs
 
 
 def test_the_policy_alone_lets_no_script_run(page, show, client, db):

@@ -7,6 +7,7 @@ the parser would drop in silence is found, and the caller shows the text as it i
 
 import html
 import re
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from webapp.rendering import sanitiser, unseen
+from webapp.rendering.formulas import MOST, mathml
 
 MAX_NESTING = 40  # lists and quotes within one another; deeper text is shown as it is
 MAX_HIGHLIGHTED = 20_000  # characters of one code block; a longer one is shown without colours
@@ -31,6 +33,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ALIGN = re.compile(r"text-align:\s*(left|center|right)")
 _MATH = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+# Between single dollars only what looks like a formula: $x$, $a_1 + b$; not "$5 and $10".
+_DOLLARS = re.compile(
+    r"\$(?=\S)((?:[a-zA-Z]|[^$\n]{0,200}?[\\^_={}<>+*/][^$\n]{0,200}?)(?<=\S))\$(?!\w)"
+)
 _FORMATTER = HtmlFormatter(nowrap=True, wrapcode=False)
 
 
@@ -46,12 +52,16 @@ def convert(text: str) -> Converted:
     """CommonMark with tables and strikethrough -> allow-listed HTML. Time grows with the square
     of some inputs, so this runs behind the limits of webapp.rendering."""
     parser = _parser()
-    env: dict[str, Any] = {}
+    env: dict[str, Any] = {"mark": secrets.token_hex(16)}  # nobody can write it into a text
     tokens = parser.parse(text, env)
     if _lost_words(text, tokens, env):
         return Converted(None, unseen.has_unseen(text))
     dirty = parser.renderer.render(tokens, parser.options, env)
-    return Converted(sanitiser.clean(dirty), 'class="unseen"' in dirty)
+    formulas = env.get("formulas", [])
+    shown = re.sub(
+        f"{env['mark']}([0-9]+)[.]", lambda found: formulas[int(found[1])], sanitiser.clean(dirty)
+    )
+    return Converted(shown, 'class="unseen"' in dirty)
 
 
 class _Parser(MarkdownIt):
@@ -60,7 +70,7 @@ class _Parser(MarkdownIt):
 
 
 class _Renderer(RendererHTML):
-    """What differs from the usual: unseen characters, no images, coloured code, plain alignment."""
+    """What differs from the usual: unseen characters, formulas, coloured code, no images."""
 
     def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         return escape(tokens[idx].content)
@@ -69,7 +79,16 @@ class _Renderer(RendererHTML):
         return f"<code>{escape(tokens[idx].content)}</code>"
 
     def math(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        return f'<span class="math">{escape(tokens[idx].content)}</span>'
+        """As written, or a mark that convert() replaces by the formula where it can be set."""
+        content, ends = tokens[idx].content, len(tokens[idx].markup)
+        mark, formulas = env.get("mark", ""), env.setdefault("formulas", [])
+        if mark and len(formulas) < MOST and not unseen.has_unseen(content):
+            block = tokens[idx].markup in ("\\[", "$$")
+            formulas.append(mathml(content[ends:-ends], block=block))
+            if formulas[-1] is not None:
+                scrolls = ' tabindex="0"' if block else ""  # a wide one, also by keyboard
+                return f'<span class="math"{scrolls}>{mark}{len(formulas) - 1}.</span>'
+        return f'<span class="math">{escape(content)}</span>'
 
     def code_block(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         return f'<pre tabindex="0"><code>{escape(tokens[idx].content)}</code></pre>\n'
@@ -122,7 +141,14 @@ def _parser() -> MarkdownIt:
 
 
 def _math(state: StateInline, silent: bool) -> bool:
-    """Formulas in TeX stay as they were written: \\( \\), \\[ \\], $$ $$; no rule reads inside."""
+    """A formula in TeX: \\( \\), \\[ \\], $$ $$, $ $; no rule of Markdown reads inside."""
+    single = _DOLLARS.match(state.src, state.pos, state.posMax)
+    if single is not None:
+        if not silent:
+            token = state.push("math", "", 0)
+            token.content, token.markup = single[0], "$"
+        state.pos = single.end()
+        return True
     opened = state.src[state.pos : state.pos + 2]
     closing = _MATH.get(opened)
     if closing is None:
@@ -132,7 +158,7 @@ def _math(state: StateInline, silent: bool) -> bool:
         return False
     if not silent:
         token = state.push("math", "", 0)
-        token.content = state.src[state.pos : end + 2]
+        token.content, token.markup = state.src[state.pos : end + 2], opened
     state.pos = end + 2
     return True
 

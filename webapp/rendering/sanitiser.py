@@ -21,6 +21,7 @@ ATTRIBUTES = {
     "a": {"href", "title"},
     "ol": {"start"},
     "pre": {"tabindex"},
+    "span": {"tabindex"},
     "table": {"tabindex"},
     "td": {"align"},
     "th": {"align"},

@@ -7,6 +7,8 @@ ELEMENTS = {
     *("a", "blockquote", "br", "code", "del", "em", "hr", "li", "ol", "p", "pre", "s", "span"),
     *("strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
     *("h1", "h2", "h3", "h4", "h5", "h6"),
+    *("math", "mfrac", "mi", "mn", "mo", "mover", "mroot", "mrow", "mspace", "msqrt", "msub"),
+    *("msubsup", "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover"),
 }
 ATTRIBUTES = {
     ("a", "href"),
@@ -16,9 +18,17 @@ ATTRIBUTES = {
     ("td", "align"),
     ("th", "align"),
     ("span", "class"),
+    ("span", "tabindex"),
     ("pre", "class"),  # the raw view's own
     ("pre", "tabindex"),
     ("table", "tabindex"),
+    ("math", "display"),
+    ("mo", "fence"),
+    ("mo", "form"),
+    ("mo", "stretchy"),
+    ("mi", "mathvariant"),
+    ("mspace", "width"),
+    ("mtd", "columnalign"),
 }
 SCHEMES = ("http://", "https://", "mailto:")
 
