@@ -166,11 +166,14 @@ def _midnight() -> datetime:
 
 def held_assignment(user: Any, campaign: Campaign) -> Assignment | None:
     """What `user` is working on in `campaign`, with its item and prompt."""
-    return (
+    held = (
         Assignment.objects.select_related("item__prompt")
         .filter(annotator=user, campaign=campaign, state=AssignmentState.LEASED)
         .first()
     )
+    if held is not None:
+        held.campaign = campaign
+    return held
 
 
 def imports_in(workspace: Workspace) -> QuerySet[Import]:

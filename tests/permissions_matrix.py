@@ -677,7 +677,9 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("annotation:work_skip", "POST"): Setup({"reason": "unclear"}),
     ("annotation:work_draft", "POST"): Setup(
         {"reason": "so far", "draft_version": "0"},
-        allows=frozenset({"text", "choice", "comment", "strength"}),
+        allows=frozenset(
+            {"prompt", "use_case", "verdict", "text", "choice", "comment", "strength"}
+        ),
     ),
     ("api_submit", "POST"): Setup(
         {"key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d11", "attempt": 1, "choice": "left"}

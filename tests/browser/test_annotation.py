@@ -11,7 +11,8 @@ from annotation.models import Comparison, Demonstration, Marking, Prompt, Rankin
 from annotation.models.campaigns import Campaign, Kind
 from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.browser.conftest import no_sideways_scroll
-from tests.cast import a_workspace, ann, mia
+from tests.cast import a_workspace, ann, join, mia, person
+from webapp.workspaces.models import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GUIDELINES = "Prefer the answer that is **true**, then the one that is short.\n\n- no flattery"
@@ -26,19 +27,31 @@ def double(n: int) -> int:
 | n | double |
 |---|--------|
 | 2 | 4 |
+
+So \\(f(n) = 2n\\) and
+
+$$\\sum_{i=1}^{n} f(i) = n(n+1) + \\frac{a_1 + a_2 + a_3}{b_1 + b_2 + b_3} + \\int_0^1 x\\,dx$$
 """
+ARABIC = "نعم. القائمة:\n\n- الأول\n- الثاني"
 
 
 @pytest.fixture
 def open_work(page: Any, live_server: Any, log_in_browser: Any) -> Callable[[Campaign], None]:
     """`open_work(campaign)`: Ann, logged in, before the campaign's first item."""
 
-    def go(campaign: Campaign, **options: Any) -> None:
+    def go(campaign: Campaign, user: Any = None, **options: Any) -> None:
         page.expected.append("422")  # a refused form is a console message in Chromium
-        log_in_browser(ann(campaign.workspace))
+        log_in_browser(user or ann(campaign.workspace))
         page.goto(f"{live_server.url}/w/{campaign.workspace.slug}/work/{campaign.pk}/", **options)
 
     return go
+
+
+def a_member(workspace: Any, email: str) -> Any:
+    """One more annotator."""
+    user = person(email)
+    join(workspace, user, Role.ANNOTATOR)
+    return user
 
 
 def with_texts(campaign: Campaign, *texts: str) -> None:
@@ -63,7 +76,7 @@ def test_each_screen_is_readable(
             workspace, mia(workspace), kind=kind, items=2, guidelines=GUIDELINES, **answers
         )
         if kind == Kind.COMPARISON:
-            with_texts(campaign, CODE, "No.")
+            with_texts(campaign, CODE, ARABIC)
         open_work(campaign)
         set_theme(theme)
         axe(page, within="main")
@@ -142,6 +155,76 @@ def test_a_few_shot_example_by_keyboard_alone(
     keyboard("Control+Enter")
     page.get_by_text("1 answered today").wait_for()
     assert Demonstration.objects.count() == 2
+
+
+def test_a_conversation_by_keyboard_alone(
+    page: Any,
+    open_work: Any,
+    keyboard: Any,
+    axe: Any,
+    screenshot: Any,
+    live_server: Any,
+    log_in_browser: Any,
+) -> None:
+    """Answer, review, rank and ask on, each without a mouse, until it is ready."""
+    workspace = a_workspace()
+    plan = {"answers": 2, "depth": 2, "reviews": 1, "overlap": 1}
+    campaign = a_campaign(workspace, mia(workspace), kind=Kind.CONVERSATION, **plan)
+
+    def as_person(user: Any) -> None:
+        """Begins to work, or finds the item that is held."""
+        page.context.clear_cookies()
+        open_work(campaign, user=user)
+        keyboard("Enter")
+        page.get_by_role("button", name="Submit").wait_for()
+
+    def said(text: str) -> None:
+        page.get_by_text(text).first.wait_for()
+
+    first, second, third = (a_member(workspace, f"p{n}@rondo.test") for n in range(3))
+    for user, text in ((first, "A cup made of paper."), (second, "Paper that holds water.")):
+        as_person(user)
+        said("Write an answer")
+        keyboard("i")
+        page.keyboard.type(text)
+        keyboard("Control+Enter")
+        page.get_by_text("1 answered today").wait_for()
+    page.set_viewport_size({"width": 360, "height": 800})
+    as_person(third)
+    said("Review a message")
+    axe(page, within="main")
+    no_sideways_scroll(page)
+    screenshot("review-360")
+    keyboard("r Control+Enter")
+    page.get_by_text("Say why you reject").wait_for()
+    keyboard("a Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    as_person(second)  # was handed the review of the other answer
+    said("Review a message")
+    keyboard("a Control+Enter")
+    page.get_by_text("2 answered today").wait_for()
+    as_person(third)  # the only one who wrote none of them
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.get_by_text("Rank the answers").wait_for()
+    axe(page, within="main")
+    screenshot("rank")
+    keyboard("a 1 b 2 Control+Enter")
+    page.get_by_text("2 answered today").wait_for()
+    said("Write the next question")
+    axe(page, within="main")
+    screenshot("question")
+    keyboard("i")
+    page.keyboard.type("Is it recycled?")
+    keyboard("Control+Enter")
+    page.get_by_text("3 answered today").wait_for()
+    conversation = campaign.conversations.get()
+    page.context.clear_cookies()
+    log_in_browser(mia())
+    page.goto(f"{live_server.url}/w/{workspace.slug}/conversations/{conversation.pk}/")
+    said("preferred")
+    axe(page, within="main")
+    screenshot("tree")
+    assert conversation.items.filter(step="review", assignments__state="open").count() == 1
 
 
 def test_keys_pressed_before_the_scripts_have_come_are_not_lost(page: Any, open_work: Any) -> None:
