@@ -48,9 +48,13 @@ urlpatterns = [
     path(
         "campaigns/<int:pk>/conversations/", conversations.conversation_list, name="conversations"
     ),
-    path("conversations/<int:conversation>/", conversations.conversation_page, name="conversation"),
     path(
-        "conversations/<int:conversation>/stop/",
+        "campaigns/conversations/<int:conversation>/",
+        conversations.conversation_page,
+        name="conversation",
+    ),
+    path(
+        "campaigns/conversations/<int:conversation>/stop/",
         conversations.conversation_stop,
         name="conversation_stop",
     ),

@@ -154,6 +154,26 @@
     }
   }
 
+  // ---- code in texts can be copied
+  function addCopying(root) {
+    for (const code of root.querySelectorAll(".prose pre:not(.raw)")) {
+      if (code.closest("[data-copyable]")) continue;
+      const around = document.createElement("div");
+      around.className = "copyable";
+      around.dataset.copyable = "";
+      code.replaceWith(around);
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "button small copy";
+      button.dataset.copy = "";
+      button.textContent = sentences.copy;
+      around.append(code, button);
+    }
+  }
+
+  addCopying(document);
+  document.body.addEventListener("htmx:afterSettle", (event) => addCopying(event.detail.elt));
+
   // ---- keyboard: data-key="g w" with data-key-label on any link, button or field
   const keysOff = "rondo-keys-off";
   const keysOn = () => localStorage.getItem(keysOff) === null;
@@ -164,7 +184,8 @@
 
   function listKeys() {
     const list = document.querySelector("[data-keys]");
-    const rows = [["?", sentences.help], ...registered().map((e) => [e.dataset.key, e.dataset.keyLabel || e.textContent.trim()])];
+    const notes = [...document.querySelectorAll("[data-key-note]")].map((e) => [e.dataset.keyNote, e.dataset.keyLabel]);
+    const rows = [["?", sentences.help], ...notes, ...registered().map((e) => [e.dataset.key, e.dataset.keyLabel || e.textContent.trim()])];
     list.replaceChildren(
       ...rows.flatMap(([key, label]) => {
         const term = document.createElement("dt");

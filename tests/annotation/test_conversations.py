@@ -336,7 +336,7 @@ def test_managers_read_the_tree_on_pages_and_programs_over_rest_and_either_answe
     assert [row["preferred"] for row in said if row["role"] == "assistant"].count(True) == 1
     pages = f"/w/{workspace.slug}"
     with CaptureQueriesContext(connection) as asked:
-        tree = client.get(f"{pages}/conversations/{conversation.pk}/").content.decode()
+        tree = client.get(f"{pages}/campaigns/conversations/{conversation.pk}/").content.decode()
     assert len(asked) < 25
     assert "preferred" in tree
     assert "poor" in tree
@@ -344,7 +344,7 @@ def test_managers_read_the_tree_on_pages_and_programs_over_rest_and_either_answe
         "Ready 1" in client.get(f"{pages}/campaigns/{campaign.pk}/conversations/").content.decode()
     )
     other = a_conversation(workspace, "Another beginning?")
-    client.post(f"{pages}/conversations/{other.pk}/stop/", {"reason": "Leads nowhere."})
+    client.post(f"{pages}/campaigns/conversations/{other.pk}/stop/", {"reason": "Leads nowhere."})
     other.refresh_from_db()
     assert (other.state, other.reason) == (Growth.ABORTED, "Leads nowhere.")
     assert AuditEntry.objects.filter(action="conversation.stop").count() == 1

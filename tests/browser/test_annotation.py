@@ -220,7 +220,7 @@ def test_a_conversation_by_keyboard_alone(
     conversation = campaign.conversations.get()
     page.context.clear_cookies()
     log_in_browser(mia())
-    page.goto(f"{live_server.url}/w/{workspace.slug}/conversations/{conversation.pk}/")
+    page.goto(f"{live_server.url}/w/{workspace.slug}/campaigns/conversations/{conversation.pk}/")
     said("preferred")
     axe(page, within="main")
     screenshot("tree")
