@@ -41,6 +41,9 @@ def holding(workspace: Any, judgements: Mapping[str, Sequence[int]]) -> list[Hol
         models |= reached
         reached = set(ModelVersion.objects.filter(parents__in=models).values_list("pk", flat=True))
     return found + [
-        Holder(_("Model %(name)s, version %(n)d") % {"name": model.name, "n": model.version})
+        Holder(
+            _("Model %(name)s, version %(n)d") % {"name": model.name, "n": model.version},
+            reverse("training:model", args=[workspace.slug, model.pk]),
+        )
         for model in ModelVersion.objects.filter(pk__in=models).order_by("pk")
     ]

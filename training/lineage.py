@@ -1,4 +1,4 @@
-"""Where a model comes from and what came of it: a graph of models, runs and snapshots.
+"""Where a model comes from and what came of it: a graph from judgements to boards.
 
 Each generation is asked for as a whole, so the number of queries depends on the depth alone.
 """
@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from training.lineage_ends import answers_of_models, boards_about, judgements_in
 from training.models import ModelVersion, RunData, RunModel, TrainingRun
 
 DEPTH = 6  # generations each way
@@ -16,7 +17,7 @@ WIDTH, HEIGHT, GAP_X, GAP_Y = 190, 46, 56, 16
 
 @dataclass(frozen=True)
 class Node:
-    """`kind`: model, run or snapshot; `row` is the thing itself."""
+    """`kind`: judgements, snapshot, model, run, answers or board; `row` is the thing itself."""
 
     kind: str
     row: Any
@@ -79,10 +80,38 @@ def lineage_of(version: ModelVersion) -> Lineage:
     seen = {("model", version.pk)}
     _walk(found, seen, [version], -1)
     _walk(found, seen, [version], 1)
+    _add_ends(found, version)
     for column, nodes in found.columns.items():
         found.left_out += max(0, len(nodes) - MOST_IN_A_COLUMN)
         found.columns[column] = nodes[:MOST_IN_A_COLUMN]
     return found
+
+
+def _add_ends(found: Lineage, version: ModelVersion) -> None:
+    """Judgements before each snapshot; after this model and its descendants their answers, and the
+    boards that count votes on those."""
+    columns = {node.key: column for column, nodes in found.columns.items() for node in nodes}
+    rows = {node.key: node.row for nodes in found.columns.values() for node in nodes}
+    snapshots = [row for key, row in rows.items() if key[0] == "snapshot"]
+    for held in judgements_in(snapshots):
+        snapshot = ("snapshot", held.pk)
+        found.columns.setdefault(columns[snapshot] - 1, []).append(Node("judgements", held))
+        found.edges.append((("judgements", held.pk), snapshot, "votes"))
+    models = [row for key, row in rows.items() if key[0] == "model" and columns[key] >= 0]
+    said = answers_of_models(models)
+    last: dict[str, tuple[int, tuple[str, int]]] = {}
+    for model, answers in said:
+        column = columns["model", model] + 1
+        found.columns.setdefault(column, []).append(Node("answers", answers))
+        found.edges.append((("model", model), ("answers", answers.pk), "said"))
+        last[answers.generator] = (column, ("answers", answers.pk))
+    placed: set[int] = set()
+    for board in boards_about(version.workspace, list(last)):
+        column, answers_key = last[board.generator]
+        if board.pk not in placed:
+            placed.add(board.pk)
+            found.columns.setdefault(column + 1, []).append(Node("board", board))
+        found.edges.append((answers_key, ("board", board.pk), "judged"))
 
 
 def _walk(found: Lineage, seen: set[Any], versions: list[ModelVersion], way: int) -> None:

@@ -67,12 +67,15 @@ def node_kind(node: Node) -> str:
         return str(node.row.get_kind_display())
     if node.kind == "run":
         return str(node.row.get_method_display())
-    return _("Snapshot")
+    others = {"judgements": _("Judgements"), "answers": _("Answers"), "board": _("Board")}
+    return others.get(node.kind) or _("Snapshot")
 
 
 @register.filter
 def node_url(node: Node, workspace: Any) -> str:
     """Where a node is shown; "" where this version has no such page."""
+    if node.kind in ("judgements", "answers", "board"):
+        return str(node.row.address(workspace))
     try:
         return reverse(f"training:{node.kind}", args=[workspace.slug, node.row.pk])
     except NoReverseMatch:

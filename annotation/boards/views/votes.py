@@ -13,6 +13,8 @@ from annotation.boards import page
 from annotation.boards.downloads import download, facts_of
 from annotation.boards.queries import board_of, filter_of, shown
 from annotation.boards.vote_list import VoteFilter, one_vote, votes_of, with_words
+from annotation.holders import holders_of
+from annotation.models import Ranking
 from webapp.rendering import render_markdown
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
@@ -45,6 +47,8 @@ def board_vote(request: HttpRequest, workspace: Workspace, board: int, vote: str
     found = board_of(workspace, board)
     judged: Any = one_vote(found, vote)
     context = {"board": found, "vote": judged, **vote_context(judged)}
+    kind = "ranking" if isinstance(judged, Ranking) else "comparison"
+    context["holders"] = holders_of(workspace, {kind: [judged.pk]})
     context["board_url"] = reverse("annotation:board", args=[workspace.slug, found.pk])
     return render(request, "boards/vote.html", context)
 
