@@ -109,11 +109,9 @@ def boards_about(workspace: Any, generators: list[str]) -> list[BoardRow]:
     for board in boards:
         comparisons, rankings = judgements_of(workspace, filter_of(board))
         for name in generators:
-            marks = {"board": Value(board.pk), "model": Value(name)}
-            parts += [
-                _one(comparisons.filter(_about(name)), marks),
-                _one(_ranked(rankings, name), marks),
-            ]
+            of_this = (Value(board.pk), Value(name))
+            parts += [_one(comparisons.filter(_about(name)), of_this)]
+            parts += [_one(_ranked(rankings, name), of_this)]
     if not parts:
         return []
     names = {board.pk: board.name for board in boards}
@@ -130,7 +128,8 @@ def _ranked(rankings: QuerySet[Ranking], name: str) -> QuerySet[Ranking]:
 
 
 def _one(
-    judgements: QuerySet[Comparison] | QuerySet[Ranking], marks: dict[str, Value]
+    judgements: QuerySet[Comparison] | QuerySet[Ranking], of_this: tuple[Value, Value]
 ) -> QuerySet[Any, Any]:
     """(board, model) if there is a judgement at all."""
-    return judgements.order_by().annotate(**marks).values_list("board", "model")[:1]
+    found: QuerySet[Any, Any] = judgements.order_by().values_list(*of_this)
+    return found[:1]
