@@ -73,6 +73,13 @@ class CampaignForm(forms.Form):
     cap = forms.IntegerField(
         label=_("Items per person at most"), required=False, min_value=1, max_value=1_000_000
     )
+    daily = forms.IntegerField(
+        label=_("Items per person and day at most"),
+        required=False,
+        min_value=1,
+        max_value=10_000,
+        help_text=_("An exposure limit: for content that nobody should read all day."),
+    )
     repeats = forms.IntegerField(
         label=_("Repeats with swapped sides, in per cent"),
         initial=0,
@@ -201,7 +208,10 @@ class CampaignForm(forms.Form):
         ),
         (_("How it grows"), ("depth", "reviews", "model_answers")),
         (_("The answers shown"), ("answers", "generators", "asks", "attributes")),
-        (_("Who works, and how much"), ("workers", "overlap", "cap", "minutes", "deadline")),
+        (
+            _("Who works, and how much"),
+            ("workers", "overlap", "cap", "daily", "minutes", "deadline"),
+        ),
         (_("Checks of the work"), ("repeats", "gold", "training", "pause_below")),
     )
     ONLY = {
@@ -282,6 +292,7 @@ class CampaignForm(forms.Form):
             generators=tuple(cleaned["generators"]),
             workers=tuple(cleaned["workers"]),
             cap=cleaned["cap"],
+            daily=cleaned["daily"],
             repeat_share=cleaned["repeats"] / 100,
             rewrites=cleaned["rewrites"],
             use_cases=cleaned["use_cases"],

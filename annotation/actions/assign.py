@@ -20,7 +20,7 @@ from annotation.boards.actions.draw_pairs import draw_more
 from annotation.domain.gold import check_is_due
 from annotation.models import Assignment, Campaign
 from annotation.models.campaigns import Kind, Purpose
-from annotation.queries import handed, held_assignment
+from annotation.queries import done_today, handed, held_assignment
 from annotation.standings import is_stopped, training_of
 
 # A check is one for everybody, so it needs no slot: the row is made when it is handed out. Hidden
@@ -168,5 +168,7 @@ def _run(statement: str, campaign: Campaign, annotator: Any, purpose: str = Purp
 
 def _may_take_more(campaign: Campaign, annotator: Any) -> bool:
     if campaign.deadline is not None and campaign.deadline < timezone.now():
+        return False
+    if campaign.daily is not None and done_today(annotator, campaign) >= campaign.daily:
         return False
     return not is_stopped(annotator, campaign)

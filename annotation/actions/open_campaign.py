@@ -58,6 +58,7 @@ class Plan:
     generators: tuple[str, ...] = ()
     workers: tuple[Any, ...] = ()  # users; none: everybody who may work in the workspace
     cap: int | None = None
+    daily: int | None = None
     repeat_share: float = 0.0
     rewrites: bool = False  # of demonstrations: each starts from one answer
     use_cases: tuple[str, ...] = ()  # of own prompts: what they are written for
@@ -155,6 +156,7 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         generators=list(plan.generators),
         everyone=not plan.workers,
         cap=plan.cap,
+        daily=plan.daily,
         repeat_share=plan.repeat_share if plan.kind in CHECKED else 0.0,
         asks=_asks(plan),
         gold_share=plan.gold_share if plan.kind in CHECKED else 0.0,

@@ -9,15 +9,18 @@ from django.utils.translation import gettext as _
 
 from annotation.actions.give_back import give_back
 from annotation.actions.keep_turn import require_open
+from annotation.actions.save_draft import keep_as_draft
 from annotation.models import Assignment, Campaign
 from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Purpose, State
+from annotation.typed_again import typed_of
 from webapp.audit.actions.record import record
 
 
 def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
     """Reopen the last item that `annotator` submitted here; what is held now goes back first.
 
+    The form begins with what was answered.
     The old judgement counts until the corrected one is in, so that nothing acknowledged is lost by
     an undo that is never finished.
 
@@ -45,6 +48,8 @@ def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
             lease_until=Now() + campaign.reservation,
             attempt=last.attempt + 1,
         )
+        last.campaign = campaign
+        keep_as_draft(item=last.item, annotator=annotator, content=typed_of(last))
         record(actor=annotator, action="assignment.undo", target=last, workspace=campaign.workspace)
     last.refresh_from_db()
     return last

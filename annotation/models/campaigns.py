@@ -62,6 +62,7 @@ class Campaign(models.Model):
     generators = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     everyone = models.BooleanField(default=True)  # False: only the people listed in `workers`
     cap = models.PositiveIntegerField(null=True, blank=True)  # items per person; empty: no limit
+    daily = models.PositiveIntegerField(null=True, blank=True)  # items per person and day: exposure
     repeat_share = models.FloatField(default=0.0)  # own items asked again with the sides swapped
     asks = ArrayField(
         models.CharField(max_length=20), default=list, blank=True

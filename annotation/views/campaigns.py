@@ -12,9 +12,11 @@ from django.utils.translation import gettext_lazy as _lazy
 from annotation.access import MANAGES, READS, WORKS, campaigns_to_work_in
 from annotation.actions.change_campaign import MAY_BECOME, change_guidelines, change_state
 from annotation.actions.open_campaign import prepare_campaign
+from annotation.campaign_settings import settings_of
+from annotation.conversation_pages import counts_of
 from annotation.forms import CampaignForm, GuidelinesForm
 from annotation.models import Campaign
-from annotation.models.campaigns import State
+from annotation.models.campaigns import Kind, State
 from annotation.prompt_filter import PromptFilter
 from annotation.queries import (
     campaigns_with_progress,
@@ -104,6 +106,8 @@ def _overview(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "progress": progress(campaign),
         "people": people_of(campaign),
         "skips": skips_of(campaign)[:50],
+        "settings": settings_of(campaign),
+        "counts": counts_of(campaign) if campaign.kind == Kind.CONVERSATION else [],
         "guidelines": newest,
         "guidelines_text": render_markdown(newest.text) if newest and newest.text else None,
         "manages": workspace.role in MANAGES,

@@ -202,12 +202,14 @@ def _own(request: HttpRequest, campaign: Campaign, pk: int) -> Assignment:
 
 
 def _start(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    today = done_today(request.user, campaign)
     return {
         "campaign": campaign,
         "progress": progress(campaign),
-        "today": done_today(request.user, campaign),
+        "today": today,
         "guidelines_text": guidelines_of(campaign),
         "training": training_of(request.user, campaign),
+        "rests": campaign.daily is not None and today >= campaign.daily,
         "stopped": is_stopped(request.user, campaign),
     }
 

@@ -72,7 +72,7 @@ def test_the_last_answer_is_corrected_by_one_key(page: Any, begin: Any, keyboard
     keyboard("Control+Enter")
     page.get_by_text("1 answered today").wait_for()
     keyboard("z")
-    expect(page.locator("#text")).to_have_value("")
+    expect(page.locator("#text")).to_have_value("Wrong.")  # the correction begins with it
     page.locator("#text").fill("Right.")
     with page.expect_response(lambda answer: answer.url.endswith("/submit/")):
         keyboard("Control+Enter")
