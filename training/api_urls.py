@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from training import asking_api, held_out_api, run_api, snapshot_api
+from training.rounds import api as rounds
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
@@ -37,4 +38,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("runs/<int:run>/stop/", run_api.RunStopEndpoint.as_view(), name="api_run_stop"),
     path("runs/<int:run>/resume/", run_api.RunResumeEndpoint.as_view(), name="api_run_resume"),
+    path("rounds/", rounds.RoundsEndpoint.as_view(), name="api_rounds"),
+    path("rounds/<int:round>/", rounds.RoundEndpoint.as_view(), name="api_round"),
+    path("rounds/<int:round>/step/", rounds.RoundStepEndpoint.as_view(), name="api_round_step"),
+    path("rounds/<int:round>/pause/", rounds.RoundPauseEndpoint.as_view(), name="api_round_pause"),
+    path(
+        "rounds/<int:round>/resume/", rounds.RoundResumeEndpoint.as_view(), name="api_round_resume"
+    ),
 ]

@@ -2,6 +2,13 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 
+def drive_rounds() -> int:
+    """Rounds that can move get their job."""
+    from training.rounds.actions.drive import drive_due
+
+    return drive_due()
+
+
 class TrainingConfig(AppConfig):
     name = "training"
 
@@ -11,13 +18,16 @@ class TrainingConfig(AppConfig):
         from training.answer_questions import answer, names
         from training.holders import holding
         from webapp import navigation
+        from webapp.jobs.watch import watch
 
         holders.register(holding)
         answerers.register(answer, names)
+        watch("rounds", drive_rounds)
 
         navigation.register(14, _("Arena"), "training:arena", WORKS, icon="compare")
         navigation.register(28, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")
         navigation.register(32, _("Runs"), "training:runs", READS, icon="activity")
+        navigation.register(33, _("Rounds"), "training:rounds", READS, icon="retry")
         navigation.register(30, _("Models"), "training:models", READS, icon="cube")
         navigation.register(36, _("Playground"), "training:playground", MANAGES, icon="play")
         navigation.register(38, _("Sampled answers"), "training:samplings", READS, icon="text")

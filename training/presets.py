@@ -86,6 +86,7 @@ class Recipe:
     label: str | Promise
     help: str | Promise
     steps: tuple[tuple[str, dict[str, str | int]], ...]
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a method, for all sizes
 
     def needs(self) -> list[str]:
         """The kinds of snapshots that it asks for, in order, each once."""
@@ -98,6 +99,12 @@ class Recipe:
 
 
 RECIPES = (
+    Recipe(
+        "sft",
+        _("Fine-tune"),
+        _("Demonstrations alone: one run."),
+        (("sft", {"base": "base", "data": "prompt_completion"}),),
+    ),
     Recipe(
         "sft-reward-ppo",
         _("Fine-tune, reward model, PPO"),
@@ -118,6 +125,21 @@ RECIPES = (
         ),
     ),
     Recipe(
+        "reward-ppo",
+        _("Reward model, PPO"),
+        _("For a model that follows instructions already: preferences, then reinforcement."),
+        (
+            ("reward", {"base": "base", "data": "preference"}),
+            ("ppo", {"base": "base", "reward": 0, "data": "prompt_only"}),
+        ),
+    ),
+    Recipe(
+        "dpo",
+        _("DPO"),
+        _("For a model that follows instructions already: preferences, no reward model."),
+        (("dpo", {"base": "base", "data": "preference"}),),
+    ),
+    Recipe(
         "raft",
         _("Reward model, RAFT"),
         _("Learn to score, sample, keep the best, fine-tune on them, again."),
@@ -134,6 +156,16 @@ RECIPES = (
             ("reward", {"base": "base", "data": "preference"}),
             ("best_of_n", {"base": "base", "reward": 0, "data": "prompt_only"}),
         ),
+    ),
+    Recipe(
+        "best-of-n-sft",
+        _("Reward model, best-of-N, fine-tune"),
+        _("Llama-2's rejection sampling: the best of N answers to each prompt is learned, once."),
+        (
+            ("reward", {"base": "base", "data": "preference"}),
+            ("raft", {"base": "base", "reward": 0, "data": "prompt_only"}),
+        ),
+        {"raft": {"settings": {"iterations": 1}}},
     ),
 )
 

@@ -19,6 +19,7 @@ from training.actions.sample import store_answers
 from training.actions.write_snapshot import write_snapshot
 from training.generate.serve import counts, generate, serve
 from training.models import Batch, DatasetSnapshot, Generation, SnapshotExport
+from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
 from training.score_held_out import score_held_out
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind

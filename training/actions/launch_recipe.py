@@ -26,8 +26,13 @@ def launch_recipe(
     data: Mapping[str, DatasetSnapshot],
     preset: Preset | None = None,
     seed: int = 0,
+    configs: Mapping[str, Mapping[str, Any]] | None = None,
+    result_name: str = "",
 ) -> list[TrainingRun]:
     """`data`: kind of snapshot -> snapshot. The runs are called name-1-sft, name-2-reward ...
+
+    `configs`: method -> settings laid over those of the preset. `result_name`: what the model of
+    the last run is called; its run's name if not given.
 
     Raises:
         ValidationError: what is wrong with one of the steps; then none is launched.
@@ -53,11 +58,28 @@ def launch_recipe(
                 method=method,
                 models=models,
                 data={ROLE_OF_DATA.get(kind, "train"): data[kind]},
-                config={"seed": seed, **_config(method, preset)},
+                config={
+                    "seed": seed,
+                    **laid_over(
+                        laid_over(_config(method, preset), recipe.configs.get(method, {})),
+                        (configs or {}).get(method, {}),
+                    ),
+                },
+                result_name=result_name if number == len(recipe.steps) else "",
             ),
         )
         runs.append(run)
     return runs
+
+
+def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """{"training": {"epochs": 1, "seed": 2}} over {"training": {"epochs": 3}}: part by part."""
+    found = dict(under)
+    for name, value in over.items():
+        below = found.get(name)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        found[name] = laid_over(below, value) if both else value
+    return found
 
 
 def _config(method: str, preset: Preset | None) -> dict[str, Any]:

@@ -10,6 +10,15 @@ from training.models.generations import (
     Server,
 )
 from training.models.held_out import HeldOutMeasure, HeldOutScore, MeasureKind
+from training.models.rounds import (
+    Asked,
+    Round,
+    RoundRun,
+    RoundSnapshot,
+    RoundStep,
+    Step,
+    StepState,
+)
 from training.models.runs import (
     Checkpoint,
     Method,
@@ -39,6 +48,7 @@ from training.models.versions import (
 )
 
 __all__ = [
+    "Asked",
     "Batch",
     "BatchEntry",
     "Battle",
@@ -60,6 +70,10 @@ __all__ = [
     "Parentage",
     "PromptStyle",
     "Purpose",
+    "Round",
+    "RoundRun",
+    "RoundSnapshot",
+    "RoundStep",
     "RunData",
     "RunEvent",
     "RunMetric",
@@ -71,6 +85,8 @@ __all__ = [
     "SnapshotKind",
     "SnapshotState",
     "Stage",
+    "Step",
+    "StepState",
     "TrainingRun",
     "Trial",
     "TrialColumn",

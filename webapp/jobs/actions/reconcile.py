@@ -13,6 +13,7 @@ from webapp.jobs.hints import send_hint
 from webapp.jobs.log import note
 from webapp.jobs.models import Job, State, Worker
 from webapp.jobs.queries import workers_there
+from webapp.jobs.watch import look_after
 
 ONE_AT_A_TIME = 4_702_111_234  # the advisory lock's number; any that nobody else uses
 HINT_AGAIN_SECONDS = 10
@@ -28,7 +29,8 @@ class Memory:
 
 
 def reconcile(memory: Memory) -> bool:
-    """Take back dead leases, note stuck cancels, forget old workers, send hints again.
+    """Take back dead leases, note stuck cancels, forget old workers, send hints again, and ask
+    the rooms that watch for something.
 
     Returns False when another reconciler is in the middle of a pass: then nothing is done.
     """
@@ -43,6 +45,7 @@ def reconcile(memory: Memory) -> bool:
         queues |= _forgotten_queues()
     for queue in sorted(queues):
         send_hint(queue)
+    look_after()
     return True
 
 
