@@ -212,6 +212,14 @@ training:model_delete                GET    302 403 403 200 404 200 302 302 302
 training:model_delete                POST   302 403 403 302 404 302 302 302 302
 training:model_archive               GET    302 403 200 200 404 200 302 302 302
 training:model_file                  GET    302 403 200 200 404 200 302 302 302
+training:rounds                      GET    302 403 200 200 404 200 302 302 302
+training:round_new                   GET    302 403 403 200 404 200 302 302 302
+training:round_new                   POST   302 403 403 302 404 302 302 302 302
+training:round                       GET    302 403 200 200 404 200 302 302 302
+training:round_step                  POST   302 403 403 302 404 302 302 302 302
+training:round_pause                 POST   302 403 403 302 404 302 302 302 302
+training:round_resume                POST   302 403 403 302 404 302 302 302 302
+training:round_change                POST   302 403 403 302 404 302 302 302 302
 training:runs                        GET    302 403 200 200 404 200 302 302 302
 training:run_new                     GET    302 403 403 200 404 200 302 302 302
 training:run_new                     POST   302 403 403 302 404 302 302 302 302
@@ -373,6 +381,13 @@ api_vote                             POST   401 400 403 404 404 404 403 404 401
 api_models                           GET    401 403 200 200 404 200 200 200 401
 api_models                           POST   401 403 403 201 404 201 403 201 401
 api_model                            GET    401 403 200 200 404 200 200 200 401
+api_rounds                           GET    401 403 200 200 404 200 200 200 401
+api_rounds                           POST   401 403 403 201 404 201 403 201 401
+api_round                            GET    401 403 200 200 404 200 200 200 401
+api_round                            PATCH  401 403 403 200 404 200 403 200 401
+api_round_step                       POST   401 403 403 200 404 200 403 200 401
+api_round_pause                      POST   401 403 403 200 404 200 403 200 401
+api_round_resume                     POST   401 403 403 200 404 200 403 200 401
 api_runs                             GET    401 403 200 200 404 200 200 200 401
 api_runs                             POST   401 403 403 201 404 201 403 201 401
 api_run                              GET    401 403 200 200 404 200 200 200 401
@@ -523,6 +538,40 @@ def a_launch_over_rest(world: World) -> dict[str, Any]:
     form = a_launch(world)
     snapshots = {"train": form["data.train"]}
     return {"name": "another", "method": "sft", "base": form["base"], "snapshots": snapshots}
+
+
+A_ROUND = {
+    "name": "another",
+    "result": "better",
+    "recipe": "dpo",
+    "temperatures": "0.5, 1.0",
+    "samples": "1",
+    "kind": "comparison",
+    "answers": "2",
+    "overlap": "1",
+    "data": "all",
+    "seed": "0",
+    "compare_split": "held_out",
+    "compare_most": "10",
+    "earlier": "1",
+}
+
+
+def a_round(world: World) -> dict[str, Any]:
+    return {**A_ROUND, "base": world.kwargs["model"]}
+
+
+def a_round_over_rest(world: World) -> dict[str, Any]:
+    wanted = {"name": "another", "result": "better", "recipe": "dpo", "temperatures": [0.5, 1.0]}
+    return {**wanted, "base": world.kwargs["model"]}
+
+
+def paused(world: World) -> None:
+    from training.models import Round
+    from training.rounds.actions.steer import pause_round
+
+    found = Round.objects.get(pk=world.kwargs["round"])
+    pause_round(found=found, by=world.people["manager"])
 
 
 def a_launch(world: World) -> dict[str, Any]:
@@ -710,6 +759,14 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_suspicious", "POST"): Setup(
         lambda world: {"measure": measure_of(world), "name": "Suspicious"}, before=held_out
     ),
+    ("training:round_new", "POST"): Setup(a_round),
+    ("training:round_resume", "POST"): Setup(before=paused),
+    ("training:round_change", "POST"): Setup(
+        {"judgements": "5", "automatic": "freeze"}, allows=frozenset({"votes", "next_when"})
+    ),
+    ("api_rounds", "POST"): Setup(a_round_over_rest),
+    ("api_round", "PATCH"): Setup({"judgements": 5}),
+    ("api_round_resume", "POST"): Setup(before=paused),
     ("training:recipe_new", "POST"): Setup({"name": "mine", "seed": "0"}),
     ("training:endpoint_new", "POST"): Setup(
         {"name": "Recorded", "model": "base", "in_arena": "on"}

@@ -154,7 +154,10 @@ def learning_ids(workspace: Any, manager: Any) -> dict[str, Any]:
             }
         ]
     )
+    from tests.training.rounds.world import a_round  # which makes its models here
+
     return {
+        "round": a_round(workspace, manager, base=model).pk,
         "model": model.pk,
         "run": run.pk,
         "config": config.pk,

@@ -109,7 +109,10 @@ class RoundForm(forms.Form):
     preset = forms.ChoiceField(label=gettext_lazy("Size"), required=False)
     seed = _count(gettext_lazy("Seed"), 0, 2**31 - 1, initial=0)
     compare_split = forms.ChoiceField(
-        label=gettext_lazy("Prompts of the comparison"), choices=SPLITS, required=False
+        label=gettext_lazy("Prompts of the comparison"),
+        choices=SPLITS,
+        required=False,
+        initial=Split.HELD_OUT.value,
     )
     compare_most = _count(gettext_lazy("So many of them at most"), 1, 20_000, initial=100)
     votes = _count(
@@ -186,7 +189,16 @@ class RoundForm(forms.Form):
             self.fields["result"].initial = newest.name
 
     def sections(self) -> list[tuple[Any, list[Any]]]:
-        return [(title, [self[name] for name in names]) for title, names in SECTIONS]
+        """The fields by heading; those with nothing to choose from are left out."""
+        empty = {
+            name
+            for name, field in self.fields.items()
+            if isinstance(field, forms.ModelMultipleChoiceField) and not len(field.choices)
+        }
+        return [
+            (title, [self[name] for name in names if name not in empty])
+            for title, names in SECTIONS
+        ]
 
     def clean_configs(self) -> Any:
         chosen = self.cleaned_data["configs"]

@@ -18,6 +18,7 @@ UNRELEASED = (
     "0009_own_prompts_and_few_shot_examples",
     "0006_held_out_scores",
     "0011_conversations",
+    "0007_rounds",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 

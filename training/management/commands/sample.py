@@ -12,6 +12,8 @@ from annotation.prompt_filter import PromptFilter
 from training.actions.sample import SamplePlan, sample
 from training.model_queries import askable
 from webapp.accounts.models import User
+from webapp.jobs.follow import follow
+from webapp.jobs.models import State
 from webapp.workspaces.models import Workspace
 
 
@@ -36,6 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--top-p", type=float, default=1.0)
         parser.add_argument("--max-tokens", type=int, help="of an answer")
         parser.add_argument("--budget", default="", help="the job stops before it costs more")
+        parser.add_argument("--follow", action="store_true", help="show a bar until it is done")
 
     def handle(self, *args: Any, **given: Any) -> None:
         workspace = Workspace.objects.filter(slug=given["workspace"]).first()
@@ -78,3 +81,12 @@ class Command(BaseCommand):
             f"{count} requests are queued as job {batch.job_id}: "
             f"/w/{workspace.slug}/samplings/{batch.pk}/"
         )
+        if given["follow"]:
+            assert batch.job is not None
+            job = follow(batch.job, self._write)
+            if job.state != State.DONE:
+                raise CommandError(job.error or f"Job {job.pk} was {job.state}.")
+
+    def _write(self, text: str) -> None:
+        self.stdout.write(text, ending="")
+        self.stdout.flush()

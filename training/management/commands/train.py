@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from training.actions.launch import LaunchPlan, launch
+from training.model_names import model_named
 from training.models import Method, ModelVersion, Purpose, TrainingRun
 from training.queries import ready_snapshots
-from training.run_queries import ready_models
 from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
 
@@ -51,7 +51,9 @@ class Command(BaseCommand):
         if workspace is None or by is None:
             raise CommandError("There is no such workspace, or nobody with that address.")
         models = {
-            role: _model(workspace, options[role]) for role in ("base", "reward") if options[role]
+            role: model_named(workspace, options[role])
+            for role in ("base", "reward")
+            if options[role]
         }
         data = {}
         for each in options["data"]:
@@ -90,14 +92,3 @@ class Command(BaseCommand):
             raise CommandError(run.sentence or (run.job.error if run.job else ""))
         made = ModelVersion.objects.filter(run=run).first()
         self.stdout.write(f"Done: {made}" if made else "Done.")
-
-
-def _model(workspace: Workspace, named: str) -> ModelVersion:
-    name, _colon, version = named.partition(":")
-    found = ready_models(workspace).filter(name=name)
-    if version:
-        found = found.filter(version=int(version)) if version.isdecimal() else found.none()
-    model = found.order_by("-version").first()
-    if model is None:
-        raise CommandError(f"There is no registered model {named!r} that is ready.")
-    return model
