@@ -77,8 +77,10 @@ def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
     found = dict(under)
     for name, value in over.items():
         below = found.get(name)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        found[name] = laid_over(below, value) if both else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            found[name] = laid_over(below, value)
+        else:
+            found[name] = value
     return found
 
 

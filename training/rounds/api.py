@@ -74,11 +74,12 @@ class OneRound(RoundRow):
     next = serializers.SerializerMethodField(help_text="Id of the round that followed")
 
     def _here(self, found: Round) -> Any:
-        if not hasattr(found, "_here"):
+        context: Any = self.context
+        seen: dict[int, Any] = context.setdefault("here", {})
+        if found.pk not in seen:
             shown = page.shown_steps(found)
-            here = next((step.standing for step in shown if step.here), None)
-            found._here = here  # type: ignore[attr-defined]
-        return found._here
+            seen[found.pk] = next((step.standing for step in shown if step.here), None)
+        return seen[found.pk]
 
     def get_waits_for(self, found: Round) -> str:
         here = self._here(found)
@@ -152,7 +153,9 @@ class RoundBody(SteerBody):
     overlap = serializers.IntegerField(required=False)
     answers = serializers.IntegerField(required=False, help_text="In a ranking")
     guidelines = serializers.CharField(required=False, allow_blank=True, max_length=50_000)
-    data = serializers.ChoiceField([(each, each) for each in DATA], required=False)
+    data = serializers.ChoiceField(  # type: ignore[assignment]  # a name of the plan's
+        [(each, each) for each in DATA], required=False
+    )
     ties = serializers.CharField(required=False)
     margins = serializers.CharField(required=False)
     validation_share = serializers.FloatField(required=False)

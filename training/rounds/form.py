@@ -98,7 +98,7 @@ class RoundForm(forms.Form):
         max_length=80,
         help_text=gettext_lazy("Each round adds a version under it."),
     )
-    data = forms.ChoiceField(
+    data = forms.ChoiceField(  # type: ignore[assignment]  # the field hides nothing of the form
         label=gettext_lazy("Learn from the judgements"),
         choices=[
             ("all", gettext_lazy("of all rounds so far")),
@@ -193,7 +193,8 @@ class RoundForm(forms.Form):
         empty = {
             name
             for name, field in self.fields.items()
-            if isinstance(field, forms.ModelMultipleChoiceField) and not len(field.choices)
+            if isinstance(field, forms.ModelMultipleChoiceField)
+            and not (field.queryset is not None and field.queryset.exists())
         }
         return [
             (title, [self[name] for name in names if name not in empty])

@@ -65,10 +65,23 @@ def board_change(found: Round) -> list[dict[str, Any]]:
     return [row | {"newest": row["model"] == newest} for row in rows]
 
 
+def why_not_rated(found: Round) -> str:
+    """Why the board after the round has no ratings; empty where it has some."""
+    if found.after is None or _ratings(found.after):
+        return ""
+    reason = _table(found.after).get("reason") or _("Nobody has voted yet.")
+    return str(reason)
+
+
 def _ratings(snapshot: Any) -> dict[str, dict[str, Any]]:
     """Model -> its row in the table of ratings, the best first."""
+    return {row["model"]: row for row in _table(snapshot).get("rows", [])}
+
+
+def _table(snapshot: Any) -> dict[str, Any]:
     if snapshot is None:
         return {}
     content = snapshot.content
     figures = (content.get("sources") or {}).get(content.get("main") or "") or {}
-    return {row["model"]: row for row in (figures.get("ratings") or {}).get("rows", [])}
+    found: dict[str, Any] = figures.get("ratings") or {}
+    return found

@@ -19,7 +19,14 @@ from training.rounds.actions.start_round import start_round
 from training.rounds.actions.steer import change_round, pause_round, resume_round, take_step
 from training.rounds.form import RoundForm, SteeringForm
 from training.rounds.plan import RoundPlan
-from training.rounds.queries import board_change, done_steps, rounds_in, step_at, where
+from training.rounds.queries import (
+    board_change,
+    done_steps,
+    rounds_in,
+    step_at,
+    where,
+    why_not_rated,
+)
 from training.run_queries import ready_models
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
@@ -143,6 +150,7 @@ def _context(found: Round, may_act: bool) -> dict[str, Any]:
         "here": next((step for step in steps if step.here), None),
         "done": done_steps(found),
         "change": board_change(found) if found.before and found.after else [],
+        "not_rated": why_not_rated(found),
         "next": following,
         "waits_for_next": found.plan.get("next_when") if following is None else None,
         "manages": may_act,

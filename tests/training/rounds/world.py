@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from annotation.actions.assign import assign
-from annotation.models import Assignment, Campaign, Comparison, Prompt
+from annotation.models import Assignment, Campaign, Comparison, Completion, Prompt
 from tests.annotation.material import a_prompt
 from tests.cast import ann
 from tests.training.registry import a_model
@@ -91,13 +91,17 @@ def vote(campaign: Campaign | None, most: int | None = None) -> int:
         if held is None:
             return given
         left, right = held.shown_order
+        # Each maker wins in turn, whatever side it was tossed to: then all of them can be rated.
+        makers = Completion.objects.in_bulk([left, right])
+        ranked = sorted([left, right], key=lambda pk: (makers[pk].generator, pk))
+        choice = "left" if ranked[given % 2] == left else "right"
         Comparison.objects.create(
             assignment=held,
             prompt=held.item.prompt,
             annotator=person,
             left_id=left,
             right_id=right,
-            choice=("left", "right")[given % 2],
+            choice=choice,
             source="human",
         )
         Assignment.objects.filter(pk=held.pk).update(

@@ -40,7 +40,7 @@ def drive(found: Round) -> None:
             kind=KIND,
             owner=found.created_by,
             workspace=found.workspace,
-            arguments={"round": found.pk},
+            arguments={"round_id": found.pk},
         )
         found.save(update_fields=["job"])
 

@@ -104,7 +104,9 @@ def _made(
         RoundStep(round=found, step=step, position=position, automatic=step in plan.automatic)
         for position, step in enumerate(ORDER)
     )
-    found.job = enqueue(kind="round", owner=by, workspace=workspace, arguments={"round": found.pk})
+    found.job = enqueue(
+        kind="round", owner=by, workspace=workspace, arguments={"round_id": found.pk}
+    )
     found.save(update_fields=["job"])
     record(
         actor=by,
