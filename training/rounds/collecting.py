@@ -6,7 +6,7 @@ from django.utils.translation import ngettext
 
 from annotation.actions.open_campaign import Plan, prepare_campaign
 from annotation.boards.actions.board import BoardPlan, create_board
-from annotation.boards.actions.freeze_board import ask_to_freeze
+from annotation.boards.kinds import FREEZE
 from annotation.models import Board, Campaign, Comparison, Prompt, Ranking
 from annotation.models.campaigns import Kind, State
 from annotation.queries import current, progress
@@ -15,6 +15,7 @@ from training.actions.sample import SamplePlan, sample
 from training.models import ModelEndpoint, Round, RoundStep
 from training.rounds.plan import RoundPlan
 from training.rounds.standing import Standing, free_name, of_batch, of_job
+from webapp.jobs import enqueue
 from webapp.jobs.models import Job
 
 
@@ -45,7 +46,13 @@ def freeze_of_board(found: Round, moment: str) -> Job:
     """The job that keeps the board as it is now."""
     board = board_of(found)
     name = free_name(board.snapshots.all(), f"{found}, {moment}")
-    return ask_to_freeze(board=board, by=found.created_by, name=name)
+    # Not by ask_to_freeze: its module counts boards, and scipy holds 67 MB in every worker.
+    return enqueue(
+        kind=FREEZE,
+        owner=found.created_by,
+        workspace=found.workspace,
+        arguments={"board": board.pk, "name": name},
+    )
 
 
 # ---- answers

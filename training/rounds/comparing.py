@@ -7,8 +7,6 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from annotation.actions.open_campaign import Plan
-from annotation.boards.actions.draw_pairs import Drawing, open_paired_campaign
-from annotation.domain.pair_selection import Strategy
 from annotation.models import Campaign, Prompt
 from annotation.models.campaigns import Kind
 from training.actions.endpoint import endpoint_of_version
@@ -49,6 +47,10 @@ def look_at_answer(found: Round, step: RoundStep, plan: RoundPlan) -> Standing:
 
 
 def begin_compare(found: Round, step: RoundStep, plan: RoundPlan) -> None:
+    # Here and not above: scipy holds 67 MB, and most processes that know the step never begin it.
+    from annotation.boards.actions.draw_pairs import Drawing, open_paired_campaign
+    from annotation.domain.pair_selection import Strategy
+
     campaigns = Campaign.objects.filter(workspace=found.workspace)
     models = compared(found)
     pairs = len(list(combinations(models, 2)))
