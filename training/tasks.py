@@ -20,7 +20,6 @@ from training.actions.write_snapshot import write_snapshot
 from training.generate.serve import counts, generate, serve
 from training.models import Batch, DatasetSnapshot, Generation, SnapshotExport
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
-from training.score_held_out import score_held_out
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job, Queue
@@ -241,7 +240,7 @@ def _page_of_measure(job: Job) -> str | None:
 )
 def judge_held_out(work: Work) -> dict[str, Any]:
     """A service rates answers of a run that it has no part in."""
-    return score_held_out(work)
+    return _score_held_out(work)
 
 
 @job_kind(
@@ -254,4 +253,11 @@ def judge_held_out(work: Work) -> dict[str, Any]:
 )
 def score_held_out_with_models(work: Work) -> dict[str, Any]:
     """The same by weights of our own."""
+    return _score_held_out(work)
+
+
+def _score_held_out(work: Work) -> dict[str, Any]:
+    # Here and not above: scipy holds 67 MB, and most workers that know the kind never score.
+    from training.score_held_out import score_held_out
+
     return score_held_out(work)
