@@ -28,7 +28,7 @@
 
   function make(figure) {
     const place = figure.querySelector(".chart-canvas");
-    const content = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+    const content = JSON.parse(figure.querySelector("[data-points]").textContent);
     const logBox = figure.querySelector("[data-log]");
     const smoothing = figure.querySelector("[data-smooth]");
     const whole = figure.querySelector("[data-unzoom]");
@@ -37,6 +37,23 @@
     probe.hidden = true;
     figure.append(probe);
     let plot = null;
+    // A zoom outlives a reload of its page, and the replacing of all charts when a figure is new.
+    const kept = `zoom ${location.pathname} ${figure.id}`;
+    const zoomKept = () => {
+      try {
+        return JSON.parse(sessionStorage.getItem(kept));
+      } catch {
+        return null; // storage is switched off, or holds something of somebody else
+      }
+    };
+    const keepZoom = (range) => {
+      try {
+        if (range) sessionStorage.setItem(kept, JSON.stringify(range));
+        else sessionStorage.removeItem(kept);
+      } catch {
+        // it is only forgotten then
+      }
+    };
 
     const data = () => {
       const weight = Number(smoothing.value);
@@ -47,7 +64,7 @@
     function draw() {
       const muted = resolved(figure, "--muted");
       const line = resolved(figure, "--line");
-      const zoomed = plot && !whole.hidden ? { min: plot.scales.x.min, max: plot.scales.x.max } : null;
+      const zoomed = plot && !whole.hidden ? { min: plot.scales.x.min, max: plot.scales.x.max } : plot ? null : zoomKept();
       plot?.destroy();
       const axis = {
         stroke: muted,
@@ -79,7 +96,9 @@
             setScale: [
               (u, key) => {
                 const xs = content.x.values;
-                if (key === "x") whole.hidden = u.scales.x.min <= xs[0] && u.scales.x.max >= xs[xs.length - 1];
+                if (key !== "x" || !xs.length) return;
+                whole.hidden = u.scales.x.min <= xs[0] && u.scales.x.max >= xs[xs.length - 1];
+                if (!whole.hidden) keepZoom({ min: u.scales.x.min, max: u.scales.x.max });
               },
             ],
           },
@@ -157,6 +176,7 @@
     smoothing.addEventListener("input", update);
     whole.addEventListener("click", () => {
       whole.hidden = true;
+      keepZoom(null);
       plot.setData(data(), true);
     });
     figure.querySelector("details").addEventListener("toggle", table);

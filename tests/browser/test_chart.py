@@ -89,7 +89,12 @@ def test_dragging_zooms_and_one_click_goes_back(design, live_server):
     design.mouse.up()
     button = chart.get_by_role("button", name="Whole range")
     expect(button).to_be_visible()
+    design.reload()  # a zoom is kept
+    expect(button).to_be_visible()
     button.click()
+    expect(button).to_be_hidden()
+    design.reload()
+    expect(chart.locator(".u-legend")).to_be_visible()
     expect(button).to_be_hidden()
 
 

@@ -58,6 +58,23 @@ def test_each_page_of_runs_and_models_is_readable(
         screenshot(f"{name}-{theme}-{width}")
 
 
+def test_curves_of_a_run_that_has_just_begun_appear_and_move_without_a_reload(
+    page: Any, live_server: Any, log_in_browser: Any
+) -> None:
+    workspace = a_workspace()
+    run = a_run(workspace, mia(workspace))
+    log_in_browser(mia())
+    page.goto(f"{live_server.url}/w/{workspace.slug}/runs/{run.pk}/")
+    page.get_by_text("Curves appear here").wait_for()
+    page.evaluate("window.stayed = true")
+    RunMetric.objects.create(run=run, name="loss", step=1, value=2.5)
+    page.locator("#chart-loss canvas").wait_for()
+    RunMetric.objects.create(run=run, name="loss", step=2, value=1.25)
+    page.locator("#chart-loss summary").click()
+    page.locator("#chart-loss .chart-table").get_by_text("1.25").wait_for()
+    assert page.evaluate("window.stayed")
+
+
 def over(run: TrainingRun) -> None:
     """A run that has ended, with curves, samples, a warning and rollouts."""
     Job.objects.filter(pk=run.job_id).update(state="done", finished_at=timezone.now())

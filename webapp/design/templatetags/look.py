@@ -1,11 +1,13 @@
 """{% load look %}: icons, sortable heads, times, sparklines."""
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.core.serializers.json import DjangoJSONEncoder
 from django.http import QueryDict
 from django.templatetags.static import static
 from django.utils import timezone
@@ -101,6 +103,12 @@ def duration(seconds: float | timedelta | None, absent: str = "–") -> str:
 def markdown(text: str, raw: bool = True) -> dict[str, Any]:
     """Untrusted markdown, safe to show, with its raw view unless `raw` is False."""
     return {"rendered": render_markdown(text), "raw": raw}
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """For a script to read; escaped by the template like any text."""
+    return json.dumps(value, separators=(",", ":"), cls=DjangoJSONEncoder)
 
 
 @register.simple_tag
