@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from annotation.domain.conversation_text import said
 from annotation.domain.shingles import bands_of, hashed_shingles, jaccard_of, words_of
 
-MOST_LOOKED_AT = 200  # candidates that share a key; of a template there may be thousands
-MOST_SHARING = 2_000  # of all workspaces
+MOST_LOOKED_AT = 100  # candidates, those that share the most keys first
+MOST_OF_A_KEY = 500  # prompts that share one key; of a template there may be thousands
 
 _STORE = """
 INSERT INTO annotation_promptfingerprint (prompt_id, exact, keys) VALUES (%s, %s, %s)
@@ -27,14 +27,25 @@ WHERE prompt.id = ANY(%s) AND length(word.lexeme) BETWEEN 4 AND 40
 ORDER BY 1, 2
 ON CONFLICT DO NOTHING
 """
-# The planner takes sixteen keys for a twelfth of the table and would read all of it: half a second
-# instead of a millisecond at 100,000 prompts. Without the other scans it uses the index of keys.
-_BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off"
-_AS_USUAL = "SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_indexscan = DEFAULT"
-_SHARING = "SELECT prompt_id FROM annotation_promptfingerprint WHERE keys && %s::bigint[] LIMIT %s"
-_ASK = """
-SELECT id, messages FROM annotation_prompt
-WHERE id = ANY(%s) AND workspace_id = %s AND id <> %s LIMIT %s
+# One statement: each more would be another journey to the database. Key by key, because the planner
+# takes an overlap with sixteen keys for a twelfth of the table and would read all of it: half a
+# second instead of a millisecond at 100,000 prompts.
+_SHARING = """
+SELECT prompt.id, prompt.messages
+FROM (
+    SELECT sharing.prompt_id, count(*) AS shared
+    FROM unnest(%(keys)s::bigint[]) AS asked(key)
+    CROSS JOIN LATERAL (
+        SELECT fingerprint.prompt_id
+        FROM annotation_promptfingerprint fingerprint
+        JOIN annotation_prompt prompt ON prompt.id = fingerprint.prompt_id
+        WHERE fingerprint.keys @> ARRAY[asked.key] AND prompt.workspace_id = %(workspace)s
+            AND prompt.id <> %(without)s
+        LIMIT %(of_a_key)s
+    ) AS sharing
+    GROUP BY sharing.prompt_id ORDER BY shared DESC, sharing.prompt_id LIMIT %(most)s
+) AS nearest
+JOIN annotation_prompt prompt ON prompt.id = nearest.prompt_id
 """
 
 
@@ -78,19 +89,22 @@ def near_prompts(
 ) -> list[Near]:
     """The stored prompts of the workspace that `messages` nearly repeat, the nearest first.
 
-    Looked up by MinHash keys and checked exactly. Of more than 200 candidates some are not looked
-    at: then there are many duplicates anyway. `without` is the id of a prompt to leave out.
+    Looked up by MinHash keys and checked exactly. Of more than 100 candidates those are looked at
+    that share the most keys. `without` is the id of a prompt to leave out.
     """
     flat, starts = hashed_shingles([said(messages)])
     keys = bands_of(flat, starts)[0]
     if not keys:
         return []
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_BY_INDEX)
-        cursor.execute(_SHARING, [keys, MOST_SHARING])
-        sharing = [row[0] for row in cursor.fetchall()]
-        cursor.execute(_AS_USUAL)
-        cursor.execute(_ASK, [sharing, workspace_id, without, MOST_LOOKED_AT])
+    asked = {
+        "keys": keys,
+        "workspace": workspace_id,
+        "without": without,
+        "of_a_key": MOST_OF_A_KEY,
+        "most": MOST_LOOKED_AT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARING, asked)
         found = cursor.fetchall()
     rows, begins = hashed_shingles([said(_turns(each)) for _, each in found])
     near = [

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from annotation import leakage_guard
+from annotation import fingerprints, leakage_guard
 from annotation.actions.assign import assign
 from annotation.actions.find_duplicates import find_duplicates, run_search
 from annotation.actions.index_prompts import index_later, index_missing, index_now
@@ -76,6 +76,22 @@ def test_a_text_is_checked_against_stored_prompts(cups: Workspace) -> None:
     assert [each.prompt_id for each in near] == [known.pk]
     assert 0.7 <= near[0].jaccard < 1
     assert near_prompts(cups.pk, [{"role": "user", "content": BREAD}]) == []
+
+
+def test_the_nearest_is_found_among_many_of_one_template_and_by_one_question(
+    cups: Workspace, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr(fingerprints, "MOST_LOOKED_AT", 2)
+    template = "{} and how long does it take to row down this river from its source to the sea"
+    older = [a_prompt(cups, template.format(f"Tell me {n} of them {n} times")) for n in range(8)]
+    same = a_prompt(cups, template.format("Name the longest ones"))
+    index_now(prompts=[*(each.pk for each in older), same.pk])
+    asked = [{"role": "user", "content": same.text + ", please"}]
+    with django_assert_num_queries(1):
+        near = near_prompts(cups.pk, asked)
+    assert near[0].prompt_id == same.pk
+    assert near[0].jaccard > 0.9
+    assert same.pk not in [each.prompt_id for each in near_prompts(cups.pk, asked, without=same.pk)]
 
 
 def test_a_system_message_alone_makes_no_prompts_alike(cups: Workspace) -> None:
