@@ -96,7 +96,7 @@ def near_prompts(
     keys = bands_of(flat, starts)[0]
     if not keys:
         return []
-    asked = {
+    asked: dict[str, Any] = {
         "keys": keys,
         "workspace": workspace_id,
         "without": without,

@@ -1,10 +1,11 @@
 """Prompts that must not be trained on because something is measured by them, or by nearly the same.
 
-Protected are held-out prompts, retired ones too, and what other rooms name with protect(): the
-prompts of a board. Everything is compared without system messages (see conversation_text).
+Protected are held-out prompts, retired ones too, and those of the campaigns and boards that a
+person marked so (protected_sets). Everything is compared without system messages (see
+conversation_text).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -12,12 +13,11 @@ from typing import Any
 from annotation.domain.conversation_text import said
 from annotation.domain.leakage import Leak, LeakageGuard
 from annotation.models import Prompt, Split
+from annotation.protected_sets import protected_prompts
 from webapp.workspaces.models import Workspace
 
 CHUNK = 1000
 HELD_OUT = "held out"
-
-_protectors: dict[str, Callable[[int], Iterable[int]]] = {}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class KeptOut:
     """A prompt that may not enter a training snapshot, and why.
 
     protected_id: the protected prompt that it is, repeats or contains a part of. protected_by:
-    "held out", or the name under which another room protects it.
+    "held out", or what is measured by it: "board Round 3".
     """
 
     prompt_id: int
@@ -35,11 +35,6 @@ class KeptOut:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"reason": self.reason.value}
-
-
-def protect(name: str, prompts_of: Callable[[int], Iterable[int]]) -> None:
-    """From now on the prompts whose ids `prompts_of(workspace id)` gives are protected too."""
-    _protectors[name] = prompts_of
 
 
 @dataclass(frozen=True)
@@ -56,8 +51,8 @@ class Guard:
     def of(cls, workspace: Workspace) -> "Guard":
         held_out = Prompt.objects.filter(workspace=workspace, split=Split.HELD_OUT)
         protected = dict.fromkeys(held_out.values_list("pk", flat=True), HELD_OUT)
-        for name, prompts_of in _protectors.items():
-            for key in prompts_of(workspace.pk):
+        for name, keys in protected_prompts(workspace.pk):
+            for key in keys.iterator(chunk_size=CHUNK):
                 protected.setdefault(key, name)
         texts = LeakageGuard()
         for chunk in _chunks(protected):

@@ -15,10 +15,12 @@ from rest_framework.response import Response
 from annotation.access import MANAGES, READS
 from annotation.actions.create_prompt import ROLES, create_prompt
 from annotation.actions.edit_prompts import edit_prompts
+from annotation.actions.protect_prompts import protect_prompts
 from annotation.actions.undo_edit import undo_edit
 from annotation.fingerprints import near_prompts
 from annotation.models import Prompt, PromptEdit, Split
 from annotation.prompt_filter import PromptFilter
+from annotation.protected_sets import SETS, sets_of
 from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.filters import ALWAYS
 from webapp.api.permissions import api_workspace
@@ -137,6 +139,23 @@ class NearRows(serializers.Serializer):
     results = NearRow(many=True, help_text="The nearest first, at most 20")
 
 
+class SetRow(serializers.Serializer):
+    kind = serializers.ChoiceField(tuple(SETS))
+    id = serializers.IntegerField(source="pk")
+    name = serializers.CharField()
+    protects = serializers.BooleanField(help_text="Whether its prompts stay out of training")
+
+
+class SetRows(serializers.Serializer):
+    results = SetRow(many=True, help_text="Those that protect first")
+
+
+class SetBody(Strict):
+    kind = serializers.ChoiceField(tuple(SETS))
+    id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    protects = serializers.BooleanField()
+
+
 class PromptsEndpoint(Endpoint):
     is_list = True
     serializer_class = PromptRow
@@ -195,6 +214,32 @@ class NearEndpoint(Endpoint):
         wanted = self.wanted(NearBody)
         near = near_prompts(workspace.pk, wanted["messages"], threshold=wanted["threshold"])
         return self.one({"results": near})
+
+
+class ProtectedEndpoint(Endpoint):
+    serializer_class = SetRows
+
+    @extend_schema(summary="Boards and campaigns, and whether their prompts stay out of training")
+    def get(self, request: Request, slug: str) -> Response:
+        workspace = api_workspace(request, slug, *READS)
+        return self.one({"results": sets_of(workspace)})
+
+    @extend_schema(
+        summary="Keep the prompts of a board or a campaign out of training, or no longer",
+        request=SetBody,
+        responses=SetRows,
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        workspace = api_workspace(request, slug, *MANAGES)
+        wanted = self.wanted(SetBody)
+        protect_prompts(
+            workspace=workspace,
+            by=person_of(request),
+            kind=wanted["kind"],
+            pk=wanted["id"],
+            protects=wanted["protects"],
+        )
+        return self.one({"results": sets_of(workspace)})
 
 
 class EditsEndpoint(Endpoint):

@@ -21,6 +21,7 @@ urlpatterns = [
     path("duplicates/<int:cluster>/undo/", curation.cluster_undo, name="cluster_undo"),
     path("leakage/", curation.leakage, name="leakage"),
     path("leakage/check/", curation.leakage_check, name="leakage_check"),
+    path("leakage/protect/", curation.leakage_protect, name="leakage_protect"),
     path("use-cases/", curation.use_cases, name="use_cases"),
     path("use-cases/save/", curation.use_case_save, name="use_case_save"),
     path("use-cases/guess/", curation.use_case_guess, name="use_case_guess"),

@@ -184,6 +184,7 @@ annotation:cluster_settle            POST   302 403 403 302 404 302 302 302 302
 annotation:cluster_undo              POST   302 403 403 302 404 302 302 302 302
 annotation:leakage                   GET    302 403 200 200 404 200 302 302 302
 annotation:leakage_check             POST   302 403 403 302 404 302 302 302 302
+annotation:leakage_protect           POST   302 403 403 302 404 302 302 302 302
 annotation:use_cases                 GET    302 403 200 200 404 200 302 302 302
 annotation:use_case_save             POST   302 403 403 302 404 302 302 302 302
 annotation:use_case_guess            POST   302 403 403 302 404 302 302 302 302
@@ -341,6 +342,8 @@ api_prompts                          GET    401 403 200 200 404 200 200 200 401
 api_prompts                          POST   401 403 403 201 404 201 403 201 401
 api_prompt                           GET    401 403 200 200 404 200 200 200 401
 api_prompts_near                     POST   401 403 200 200 404 200 403 200 401
+api_prompts_protected                GET    401 403 200 200 404 200 200 200 401
+api_prompts_protected                POST   401 403 403 200 404 200 403 200 401
 api_prompt_edits                     GET    401 403 200 200 404 200 200 200 401
 api_prompt_edits                     POST   401 403 403 201 404 201 403 201 401
 api_prompt_edit                      GET    401 403 200 200 404 200 200 200 401
@@ -698,6 +701,12 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("annotation:use_case_save", "POST"): Setup({"name": "tea", "words": "tea"}),
     ("api_prompts", "POST"): Setup({"messages": [{"role": "user", "content": "What is tea?"}]}),
     ("api_prompts_near", "POST"): Setup({"messages": [{"role": "user", "content": "What is?"}]}),
+    ("annotation:leakage_protect", "POST"): Setup(
+        lambda world: {"set": f"campaign-{world.kwargs['campaign']}", "on": "yes"}
+    ),
+    ("api_prompts_protected", "POST"): Setup(
+        lambda world: {"kind": "campaign", "id": world.kwargs["campaign"], "protects": True}
+    ),
     ("api_prompt_edits", "POST"): Setup(
         lambda world: {"kind": "split", "value": "held_out", "ids": [world.kwargs["prompt"]]}
     ),

@@ -202,7 +202,7 @@ def _left_out(facts: CardFacts) -> str:
     ]
     table = _table(("what", "rows", "prompts"), rows) if rows else "Nothing that was chosen."
     if not facts.leaks:
-        leaks = "No prompt here repeats one that is held out or stands on a board."
+        leaks = "No prompt here repeats one that is held out or protected."
     else:
         leaks = "Prompts were kept out because they repeat protected ones: " + ", ".join(
             f"{count:,} {reason}" for reason, count in sorted(facts.leaks.items())

@@ -30,6 +30,8 @@ class Board(models.Model):
     public_nonce = models.CharField(max_length=64, blank=True)
     public_people = models.BooleanField(default=False)  # whether it shows names of annotators
     public_texts = models.BooleanField(default=False)  # whether it leads to prompts and answers
+    # Whether the prompts of its votes are kept out of training: annotation.protected_sets.
+    protects = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ["name", "pk"]

@@ -84,6 +84,8 @@ class Campaign(models.Model):
     minutes = models.PositiveSmallIntegerField(default=60)  # how long an item stays reserved
     deadline = models.DateTimeField(null=True, blank=True)
     content_warning = models.CharField(max_length=300, blank=True)
+    # Whether its prompts are kept out of training: annotation.protected_sets.
+    protects = models.BooleanField(default=False, db_default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from annotation.access import MANAGES, READS
 from annotation.actions.edit_prompts import edit_prompts
 from annotation.actions.find_duplicates import find_duplicates
+from annotation.actions.protect_prompts import protect_prompts
 from annotation.actions.report_leakage import KIND, report_leakage
 from annotation.actions.save_use_case import delete_use_case, save_use_case
 from annotation.actions.settle_cluster import settle_cluster, undo_settlement
@@ -20,6 +21,7 @@ from annotation.duplicate_pages import cluster_rows, clusters_with_samples
 from annotation.models import DuplicateCluster, DuplicateSearch, Prompt, SavedView, Split, UseCase
 from annotation.prompt_filter import PromptFilter
 from annotation.prompt_forms import DuplicatesForm, UseCaseForm
+from annotation.protected_sets import sets_of
 from annotation.use_case_shares import INSTRUCTGPT, choices_of, mix_of, side_of
 from webapp.jobs.models import Job, State
 from webapp.jobs.models import State as JobState
@@ -132,6 +134,7 @@ def _cluster_page(
 @workspace_page(*READS)
 def leakage(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """What is protected, and the last report on what repeats it."""
+    sets = sets_of(workspace)
     jobs = Job.objects.filter(kind=KIND, workspace=workspace)
     done = jobs.filter(state=State.DONE).first()
     newest = jobs.first()
@@ -144,6 +147,8 @@ def leakage(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     )
     context = {
         "held_out": Prompt.objects.filter(workspace=workspace, split=Split.HELD_OUT).count(),
+        "sets": sets,
+        "protected": any(each.protects for each in sets),
         "report": done,
         "result": result,
         "rows": [
@@ -160,6 +165,31 @@ def leakage(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @workspace_page(*MANAGES, methods=("POST",))
 def leakage_check(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     report_leakage(workspace=workspace, by=request.user)
+    return redirect("annotation:leakage", workspace.slug)
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def leakage_protect(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """Protect the prompts of a campaign or a board, or no longer."""
+    kind, _dash, key = request.POST.get("set", "").partition("-")
+    on = request.POST.get("on") == "yes"
+    try:
+        row = protect_prompts(
+            workspace=workspace,
+            by=request.user,
+            kind=kind,
+            pk=int(key) if key.isascii() and key.isdigit() and len(key) < 19 else 0,
+            protects=on,
+        )
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    else:
+        said = (
+            _("The prompts of “%s” stay out of training snapshots from now on.")
+            if on
+            else _("The prompts of “%s” may be trained on again.")
+        )
+        messages.success(request, said % row.name)
     return redirect("annotation:leakage", workspace.slug)
 
 

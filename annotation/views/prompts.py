@@ -24,7 +24,6 @@ from annotation.prompt_pages import (
     COUNTED,
     SORTS,
     PromptPage,
-    count_up_to,
     page_of,
     sort_of,
     values_of,
@@ -51,8 +50,7 @@ def prompt_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     try:
         wanted = PromptFilter.from_params(request.GET)
         found = wanted.apply(_prompts_in(workspace))
-        listed = page_of(found, request.GET.dict())
-        listed.found = count_up_to(found)
+        listed = page_of(workspace, found, request.GET.dict())
     except ValidationError as error:
         refused = " ".join(error.messages)
         wanted, listed = PromptFilter(), PromptPage([])

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from annotation import fingerprints, leakage_guard
+from annotation import fingerprints
 from annotation.actions.assign import assign
 from annotation.actions.find_duplicates import find_duplicates, run_search
 from annotation.actions.index_prompts import index_later, index_missing, index_now
@@ -192,14 +192,6 @@ def test_held_out_prompts_and_what_repeats_them_are_kept_out(cups: Workspace) ->
     assert {each.protected_id for each in found.values()} == {board.pk}
     assert json.dumps(found[part.pk].as_json())
     assert list(kept_out(other, [eve(other).pk])) == []
-
-
-def test_another_room_can_protect_prompts(cups: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leakage_guard, "_protectors", {})
-    prompt = a_prompt(cups, BREAD)
-    leakage_guard.protect("board", lambda workspace_id: [prompt.pk])
-    (found,) = kept_out(cups, [prompt.pk])
-    assert (found.protected_by, found.reason) == ("board", Leak.EXACT)
 
 
 def test_a_prompt_that_was_retired_is_still_protected(cups: Workspace) -> None:

@@ -8,11 +8,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from annotation import prompt_pages
 from annotation.actions.edit_prompts import edit_prompts, run_edit
 from annotation.actions.undo_edit import run_undo, undo_edit
 from annotation.domain.use_case_rules import guess_use_case
 from annotation.models import Comparison, Prompt, PromptEdit, SavedView
 from annotation.prompt_filter import PromptFilter
+from annotation.prompt_pages import page_of
 from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.cast import a_workspace, ann, log_in, mia, vic
 from webapp.workspaces.models import Workspace
@@ -201,6 +203,35 @@ def test_views_are_ones_own_or_shared_by_managers(cups: Workspace) -> None:
     shown = vics.get("/w/paper-cups/prompts/").content.decode()
     assert "q=poem&amp;tag=a" in shown
     assert ">Mine<" not in shown
+
+
+@pytest.mark.parametrize("counted", [0, 3000])  # many are found, or few
+@pytest.mark.parametrize("window", [3, 50_000])  # ids that are looked through first
+def test_paging_shows_every_prompt_once_however_it_is_looked_up(
+    cups: Workspace, monkeypatch: pytest.MonkeyPatch, counted: int, window: int
+) -> None:
+    monkeypatch.setattr(prompt_pages, "COUNTED", counted)
+    monkeypatch.setattr(prompt_pages, "WINDOW", window)
+    mine = [a_prompt(cups, "abcde"[number] * (3 + number // 2)) for number in range(5)]
+    for _ in range(4):
+        a_prompt(a_workspace("Tea pots"))
+    mine += [a_prompt(cups, "fghi"[number] * (3 + number // 2)) for number in range(4)]
+    oldest = [each.pk for each in mine]
+    shortest = [each.pk for each in sorted(mine, key=lambda each: (len(each.text), each.pk))]
+    prompts = Prompt.objects.filter(workspace=cups)
+    for sort, expected in (
+        ("oldest", oldest),
+        ("newest", oldest[::-1]),
+        ("shortest", shortest),
+        ("longest", shortest[::-1]),
+    ):
+        pages = [page_of(cups, prompts, {"sort": sort}, size=2)]
+        while pages[-1].next:
+            pages.append(page_of(cups, prompts, {"sort": sort, "after": pages[-1].next}, size=2))
+        there = [[row.pk for row in page.rows] for page in pages]
+        assert [pk for page in there for pk in page] == expected
+        back = page_of(cups, prompts, {"sort": sort, "before": pages[-1].previous}, size=2)
+        assert [row.pk for row in back.rows] == there[-2]
 
 
 def test_the_page_of_a_prompt_shows_everything_about_it(cups: Workspace, browse: Any) -> None:

@@ -109,6 +109,16 @@ def fill(workspace: Any, count: int) -> float:
     return time.perf_counter() - began
 
 
+def backend_ms() -> float:
+    """What the database's process of this connection has computed so far, in ms (Linux)."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+
+
 def browse(count: int) -> None:
     from django.db import connection
     from django.test import Client
@@ -137,24 +147,34 @@ def browse(count: int) -> None:
         "a rare word": f"?q={rare}",
         "two words": f'?q="{common}" {_word(2000)}',
         "a misspelt word": f"?q={rare[:4]}x{rare[4:]}&fuzzy=1",
+        "no such word": '?q="qqqqq"',
+        "a word or a rare one": f"?q={common} OR {rare}",
+        "oldest first": "?sort=oldest",
+        "a flag that none has": "?flag=email",
+        "retired ones": "?retired=only",
+        "added in the future": "?added_since=2040-01-01",
         "not judged": "?judged=no",
         "long ones of one source": "?source=file-3&shortest=400",
     }
-    print("| page | median ms | 95th ms | CPU of Django, ms | queries |\n|---|---|---|---|---|")
+    print("| page | median ms | 95th ms | CPU, ms: Django | PostgreSQL | queries |")
+    print("|---|---|---|---|---|---|")
     for name, address in pages.items():
-        seen, cpu = [], time.process_time()
+        client.get(f"/w/paper-cups/prompts/{address}")
+        seen, cpu, asked = [], time.process_time(), backend_ms()
         for _ in range(RUNS):
             began = time.perf_counter()
             answer = client.get(f"/w/paper-cups/prompts/{address}")
             seen.append(1000 * (time.perf_counter() - began))
             assert answer.status_code == 200, answer.status_code
         used = 1000 * (time.process_time() - cpu) / RUNS
+        served = (backend_ms() - asked) / RUNS
         with CaptureQueriesContext(connection) as queries:
             client.get(f"/w/paper-cups/prompts/{address}")
         seen.sort()
         p95 = seen[int(0.95 * len(seen))]
         print(
-            f"| {name} | {statistics.median(seen):.0f} | {p95:.0f} | {used:.0f} | {len(queries)} |"
+            f"| {name} | {statistics.median(seen):.0f} | {p95:.0f} | {used:.0f} | {served:.0f} |"
+            f" {len(queries)} |"
         )
     print(load())
 
@@ -180,7 +200,7 @@ def probe(count: int) -> None:
         cursor.execute("VACUUM ANALYZE annotation_promptfingerprint")
     source = random.Random(2)
     stored = list(Prompt.objects.filter(workspace=workspace).values_list("text", flat=True)[:5000])
-    seen, found = [], 0
+    seen, found, cpu, asked = [], 0, time.process_time(), backend_ms()
     for _ in range(1000):
         words = source.choice(stored).split()
         words[source.randrange(len(words))] = "changed"
@@ -188,8 +208,12 @@ def probe(count: int) -> None:
         began = time.perf_counter()
         found += bool(near_prompts(workspace.pk, turns))
         seen.append(1000 * (time.perf_counter() - began))
+    ours, theirs = time.process_time() - cpu, (backend_ms() - asked) / 1000
     seen.sort()
-    print(f"one prompt: median {seen[500]:.2f} ms, 95th {seen[950]:.2f} ms; {found} had one near")
+    print(
+        f"one prompt: median {seen[500]:.2f} ms, 95th {seen[950]:.2f} ms; CPU {ours:.2f} ms and"
+        f" PostgreSQL's {theirs:.2f} ms in the mean; {found} had one near; {load()}"
+    )
 
 
 def cluster(method: str, count: int) -> None:

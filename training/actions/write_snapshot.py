@@ -18,7 +18,7 @@ from annotation.exports.lines import Tally, lines
 from annotation.exports.picking import Pick
 from annotation.exports.plan import ExportPlan
 from annotation.judgement_filter import JudgementFilter
-from annotation.leakage_guard import KeptOut, kept_out
+from annotation.leakage_guard import HELD_OUT, KeptOut, kept_out
 from training.agreement import agreement_of_pick
 from training.dataset_card import CardFacts, dataset_card
 from training.models import DatasetSnapshot, SnapshotJudgements, SnapshotState
@@ -61,7 +61,7 @@ class LeakReport:
 def reason_of(found: KeptOut) -> str:
     """As left_out() counts it: "held_out" for a protected prompt, otherwise like what and how."""
     if found.prompt_id == found.protected_id:
-        return "held_out" if found.protected_by == "held out" else f"of a {found.protected_by}"
+        return "held_out" if found.protected_by == HELD_OUT else f"of the {found.protected_by}"
     return f"{found.reason.value} of {found.protected_by}"
 
 

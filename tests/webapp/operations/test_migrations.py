@@ -19,6 +19,8 @@ UNRELEASED = (
     "0006_held_out_scores",
     "0011_conversations",
     "0007_rounds",
+    "0013_protected_sets",
+    "0014_prompt_indexes",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
