@@ -10,9 +10,10 @@ from annotation.actions import (
     find_duplicates,
     index_prompts,
     report_leakage,
+    settle_many,
     undo_edit,
 )
-from annotation.models import DuplicateSearch, Prompt, PromptEdit
+from annotation.models import DuplicateCluster, DuplicateSearch, Prompt, PromptEdit, Settlement
 from annotation.prompt_filter import PromptFilter
 from webapp.jobs import JobFailed, Work, job_kind
 
@@ -58,6 +59,33 @@ def search_duplicates(work: Work) -> dict[str, Any]:
         raise JobFailed(_("The search was deleted meanwhile."))
     clusters = find_duplicates.run_search(search=search, progress=work.progress)
     return {"prompts": search.prompts, "clusters": clusters}
+
+
+@job_kind(settle_many.KIND, label=gettext_lazy("Decision about many duplicates"), max_attempts=5)
+def settle_clusters(work: Work) -> dict[str, Any]:
+    row = _settlement(work)
+    total = row.clusters.filter(state=DuplicateCluster.State.OPEN).count()
+    work.progress(0, total, _("Settling duplicates"))
+    settle_many.run_settlement(row=row, on_each=lambda done: work.progress(done, max(total, done)))
+    return {"settled": row.settled().count(), "left": row.left}
+
+
+@job_kind(
+    settle_many.UNDO_KIND, label=gettext_lazy("Undo of a decision about duplicates"), max_attempts=5
+)
+def unsettle_clusters(work: Work) -> dict[str, Any]:
+    row = _settlement(work)
+    total = row.settled().count()
+    work.progress(0, total, _("Opening duplicates again"))
+    settle_many.run_undo(row=row, on_each=lambda done: work.progress(done, max(total, done)))
+    return {"opened": total - row.settled().count(), "left": row.settled().count()}
+
+
+def _settlement(work: Work) -> Settlement:
+    row = Settlement.objects.filter(pk=work.arguments["settlement"]).first()
+    if row is None:
+        raise JobFailed(_("The decision was deleted meanwhile."))
+    return row
 
 
 def _edit(work: Work) -> PromptEdit:

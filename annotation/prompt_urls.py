@@ -16,6 +16,12 @@ urlpatterns = [
     path("<int:prompt>/", prompts.prompt_page, name="prompt"),
     path("duplicates/", curation.duplicates, name="duplicates"),
     path("duplicates/search/", curation.duplicates_search, name="duplicates_search"),
+    path("duplicates/settle/", curation.duplicates_settle, name="duplicates_settle"),
+    path(
+        "duplicates/settlements/<int:settlement>/undo/",
+        curation.duplicates_unsettle,
+        name="duplicates_unsettle",
+    ),
     path("duplicates/<int:cluster>/", curation.cluster_page, name="cluster"),
     path("duplicates/<int:cluster>/settle/", curation.cluster_settle, name="cluster_settle"),
     path("duplicates/<int:cluster>/undo/", curation.cluster_undo, name="cluster_undo"),

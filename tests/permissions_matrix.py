@@ -179,6 +179,8 @@ annotation:view_delete               POST   302 403 404 302 404 404 302 302 302
 annotation:prompt                    GET    302 403 200 200 404 200 302 302 302
 annotation:duplicates                GET    302 403 200 200 404 200 302 302 302
 annotation:duplicates_search         POST   302 403 403 302 404 302 302 302 302
+annotation:duplicates_settle         POST   302 403 403 302 404 302 302 302 302
+annotation:duplicates_unsettle       POST   302 403 403 302 404 302 302 302 302
 annotation:cluster                   GET    302 403 200 200 404 200 302 302 302
 annotation:cluster_settle            POST   302 403 403 302 404 302 302 302 302
 annotation:cluster_undo              POST   302 403 403 302 404 302 302 302 302
@@ -694,6 +696,9 @@ SETUPS: dict[tuple[str, str], Setup] = {
         {"name": "All poems", "filter": "q=poem"}, allows=frozenset({"shared", "sort"})
     ),
     ("annotation:duplicates_search", "POST"): Setup({"threshold": "0.8"}),
+    ("annotation:duplicates_settle", "POST"): Setup(
+        lambda world: {"cluster": world.kwargs["cluster"], "decision": "retired", "rule": "oldest"}
+    ),
     ("annotation:cluster_settle", "POST"): Setup(
         lambda world: {"decision": "retired", "keep": world.kwargs["prompt"]}
     ),

@@ -179,7 +179,7 @@ def undo_settlement(*, cluster: DuplicateCluster, by: Any) -> DuplicateCluster:
         change(edit, list(others))
         finish(edit)
     before = cluster.state
-    cluster.state, cluster.kept = State.OPEN, None
+    cluster.state, cluster.kept, cluster.settlement = State.OPEN, None, None
     cluster.settled_by, cluster.settled_at = None, None
     cluster.save()
     record(

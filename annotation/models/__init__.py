@@ -15,6 +15,7 @@ from annotation.models.curation import (
     PromptMerge,
     PromptWord,
     SavedView,
+    Settlement,
     UseCase,
 )
 from annotation.models.imports import Import, ImportState
@@ -65,6 +66,7 @@ __all__ = [
     "Rating",
     "Review",
     "SavedView",
+    "Settlement",
     "Skip",
     "Source",
     "Split",

@@ -171,6 +171,51 @@ class DuplicateSearch(models.Model):
         return f"duplicates at {self.threshold:g}"
 
 
+class Settlement(models.Model):
+    """One decision about many clusters at once; `clusters` are those it was to settle."""
+
+    class Rule(models.TextChoices):
+        WORK = "work", _("the one with most answers and judgements")
+        OLDEST = "oldest", _("the oldest")
+        LONGEST = "longest", _("the longest")
+
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="settlements"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decision = models.CharField(max_length=10)  # a state of DuplicateCluster
+    rule = models.CharField(max_length=10, choices=Rule.choices)  # which prompt stays
+    only_exact = models.BooleanField(default=False)
+    left = models.PositiveIntegerField(default=0)  # clusters that could not be settled; still open
+    job = models.ForeignKey("jobs.Job", on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)  # asked to be undone; a job may still be at it
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(decision__in=["kept", "retired", "merged"]),
+                name="a_settlement_decides_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(rule__in=["work", "oldest", "longest"]),
+                name="a_settlement_has_a_known_rule",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision}: {self.rule}"
+
+    def settled(self) -> "models.QuerySet[DuplicateCluster]":
+        """The clusters that stand as it decided."""
+        return self.clusters.exclude(state=DuplicateCluster.State.OPEN)
+
+
 class DuplicateCluster(models.Model):
     """Prompts that say nearly the same. `state` says what a person decided about them."""
 
@@ -189,6 +234,9 @@ class DuplicateCluster(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     settled_at = models.DateTimeField(null=True)
+    settlement = models.ForeignKey(
+        Settlement, on_delete=models.SET_NULL, null=True, related_name="clusters"
+    )  # the decision about many that settles it; a person's own decision empties it
 
     class Meta:
         constraints = [

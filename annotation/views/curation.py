@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
+from annotation import filter_values as values
 from annotation.access import MANAGES, READS
 from annotation.actions.edit_prompts import edit_prompts
 from annotation.actions.find_duplicates import find_duplicates
@@ -17,8 +18,17 @@ from annotation.actions.protect_prompts import protect_prompts
 from annotation.actions.report_leakage import KIND, report_leakage
 from annotation.actions.save_use_case import delete_use_case, save_use_case
 from annotation.actions.settle_cluster import settle_cluster, undo_settlement
+from annotation.actions.settle_many import settle_many, undo_settlements
 from annotation.duplicate_pages import cluster_rows, clusters_with_samples
-from annotation.models import DuplicateCluster, DuplicateSearch, Prompt, SavedView, Split, UseCase
+from annotation.models import (
+    DuplicateCluster,
+    DuplicateSearch,
+    Prompt,
+    SavedView,
+    Settlement,
+    Split,
+    UseCase,
+)
 from annotation.prompt_filter import PromptFilter
 from annotation.prompt_forms import DuplicatesForm, UseCaseForm
 from annotation.protected_sets import sets_of
@@ -58,6 +68,8 @@ def _duplicates(request: HttpRequest, workspace: Workspace, form: DuplicatesForm
     found = DuplicateCluster.objects.filter(search__workspace=workspace, state=state)
     found = found.select_related("settled_by", "kept").order_by("-size", "pk")
     shown = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
+    settlements = Settlement.objects.filter(workspace=workspace).select_related("by", "job")
+    latest = settlements.filter(undone_at__isnull=True).first()
     search = DuplicateSearch.objects.filter(workspace=workspace).select_related("job").first()
     context = {
         "form": form,
@@ -67,9 +79,49 @@ def _duplicates(request: HttpRequest, workspace: Workspace, form: DuplicatesForm
         "clusters": clusters_with_samples(list(shown.object_list)),
         "state": state,
         "states": ClusterState.choices,
+        "rules": Settlement.Rule.choices,
+        "latest": latest,
+        "latest_settled": latest.settled().count() if latest else 0,
         "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
     }
     return render(request, "prompts/duplicates.html", context, status=422 if form.errors else 200)
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def duplicates_settle(request: HttpRequest, workspace: Workspace) -> HttpResponse:
+    """Decide alike about the clusters chosen on the page, or about all open ones."""
+    everything = request.POST.get("everything", "")
+    try:
+        row = settle_many(
+            workspace=workspace,
+            by=request.user,
+            decision=request.POST.get("decision", ""),
+            rule=request.POST.get("rule", ""),
+            clusters=None if everything else values.ids("cluster", request.POST.getlist("cluster")),
+            only_exact=everything == "exact",
+        )
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    else:
+        if row.job:
+            return redirect("workspace_job", workspace.slug, row.job.pk)
+    return redirect("annotation:duplicates", workspace.slug)
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def duplicates_unsettle(
+    request: HttpRequest, workspace: Workspace, settlement: int
+) -> HttpResponse:
+    row = get_object_or_404(Settlement, workspace=workspace, pk=settlement)
+    try:
+        row = undo_settlements(row=row, by=request.user)
+        messages.success(request, _("The decision is taken back."))
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    else:
+        if row.finished_at and row.job and not row.job.is_finished:
+            return redirect("workspace_job", workspace.slug, row.job.pk)
+    return redirect("annotation:duplicates", workspace.slug)
 
 
 def _cluster(workspace: Workspace, pk: int) -> DuplicateCluster:

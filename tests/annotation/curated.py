@@ -5,6 +5,7 @@ from typing import Any
 from annotation.actions.edit_prompts import edit_prompts
 from annotation.actions.save_use_case import save_use_case
 from annotation.actions.save_view import save_view
+from annotation.actions.settle_many import settle_many
 from annotation.models import DuplicateCluster, DuplicateMember, DuplicateSearch
 from annotation.prompt_filter import PromptFilter
 from tests.annotation.material import a_prompt
@@ -29,7 +30,12 @@ def a_curated_prompt(workspace: Workspace, by: Any) -> dict[str, int]:
     edit = edit_prompts(workspace=workspace, by=by, kind="tag", value="far", prompts=mine)
     view = save_view(workspace=workspace, by=by, name="Mine", filter=mine)
     own = save_use_case(workspace=workspace, by=by, name="distances", words="how far")
+    settled = a_cluster(workspace, by, f"Who is in {workspace}?", f"Who is at {workspace}?")
+    settlement = settle_many(
+        workspace=workspace, by=by, decision="kept", rule="oldest", clusters=[settled.pk]
+    )
     return {
+        "settlement": settlement.pk,
         "prompt": first.prompt_id,
         "edit": edit.pk,
         "view": view.pk,

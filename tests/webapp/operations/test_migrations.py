@@ -21,6 +21,7 @@ UNRELEASED = (
     "0007_rounds",
     "0013_protected_sets",
     "0014_prompt_indexes",
+    "0015_settlements",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
