@@ -5,7 +5,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fsspec
 from django.conf import settings
@@ -14,9 +14,6 @@ from fsspec.implementations.local import LocalFileSystem
 
 from training.trainers.manifest import FileEntry, fingerprint_of
 from webapp import artifacts
-
-if TYPE_CHECKING:
-    from training.models import ModelVersion
 
 CHUNK = 4 * 1024 * 1024
 Entry = dict[str, Any]  # {"file", "size", "sha256"}; file is relative, parts joined by "/"
@@ -103,22 +100,23 @@ def fingerprint_of_manifest(manifest: Iterable[Entry]) -> str:
     return fingerprint_of(sorted(entries, key=lambda entry: Path(entry.file)))
 
 
-def local_folder(version: "ModelVersion") -> Path:
-    """See ModelVersion.folder(). On a store that is a folder of this machine, the files' own."""
-    if not version.ready:
-        raise ValueError(
-            _("%(model)s is %(state)s: its files cannot be read.")
-            % {"model": version, "state": version.get_state_display().lower()}
-        )
+def local_folder(place: str, manifest: Iterable[Entry], sha256: str) -> Path:
+    """Where the files of a manifest can be read: on a store of this machine their own folder,
+    else a copy below var/models that is fetched once for each `sha256`.
+
+    Raises:
+        OSError, ValueError: they are gone, or are not what was stored.
+    """
+    manifest = list(manifest)
     system, root = fsspec.core.url_to_fs(settings.ARTIFACTS_URL, skip_instance_cache=True)
     if isinstance(system, LocalFileSystem):
-        folder = Path(root) / artifacts.safe_join(version.place)
+        folder = Path(root) / artifacts.safe_join(place)
     else:
-        folder = settings.VAR_DIR / "models" / version.sha256
+        folder = settings.VAR_DIR / "models" / sha256
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
-            fetch_folder(version.place, version.manifest, folder)
-    _check_sizes(folder, version.manifest)
+            fetch_folder(place, manifest, folder)
+    _check_sizes(folder, manifest)
     return folder
 
 

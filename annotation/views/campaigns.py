@@ -26,7 +26,7 @@ from annotation.queries import (
     skips_of,
 )
 from webapp.rendering import render_markdown
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 OPENING: dict[str, Any] = {
@@ -43,15 +43,15 @@ CREATED: dict[str, Any] = {
 @workspace_page()
 def campaign_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """Managers and viewers see every campaign; annotators what they may work in."""
-    reads = workspace.role in READS  # type: ignore[attr-defined]
-    works = workspace.role in WORKS  # type: ignore[attr-defined]
+    reads = role_of(workspace) in READS
+    works = role_of(workspace) in WORKS
     campaigns = campaigns_with_progress(Campaign.objects.filter(workspace=workspace))
     if not reads:
         campaigns = campaigns.filter(pk__in=campaigns_to_work_in(request.user, workspace))
     context = {
         "campaigns": campaigns,
         "reads": reads,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "to_work_in": set(
             campaigns_to_work_in(request.user, workspace).values_list("pk", flat=True)
         )
@@ -110,7 +110,7 @@ def _overview(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "counts": counts_of(campaign) if campaign.kind == Kind.CONVERSATION else [],
         "guidelines": newest,
         "guidelines_text": render_markdown(newest.text) if newest and newest.text else None,
-        "manages": workspace.role in MANAGES,
+        "manages": role_of(workspace) in MANAGES,
         "works": campaigns_to_work_in(request.user, workspace).filter(pk=campaign.pk).exists(),
         "steps": [
             (state, label)

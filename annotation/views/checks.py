@@ -17,7 +17,7 @@ from annotation.forms import CheckForm
 from annotation.models import Assignment, Campaign, Item
 from annotation.views.shown_item import item_context
 from annotation.work_form import read_submission, typed_fields, typed_from
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 
@@ -45,7 +45,7 @@ def check_list(request: HttpRequest, workspace: Workspace, pk: int) -> HttpRespo
         "questions": questions(campaign),
         "candidates": candidates(campaign, search),
         "search": search,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     return render(request, "annotation/checks.html", context)
 

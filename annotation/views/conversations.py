@@ -15,7 +15,7 @@ from annotation.models import Campaign, Conversation
 from annotation.models.campaigns import Kind
 from annotation.models.conversations import Growth
 from webapp.rendering import render_markdown
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 A_PAGE = 50
@@ -44,7 +44,7 @@ def conversation_page(
         "conversation": found,
         "campaign": found.campaign,
         "levels": [_shown(level) for level in levels_of(found)],
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "over": found.state in (Growth.READY, Growth.ABORTED),
     }
     return render(request, "annotation/conversation.html", context)

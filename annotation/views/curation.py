@@ -35,7 +35,7 @@ from annotation.protected_sets import sets_of
 from annotation.use_case_shares import INSTRUCTGPT, choices_of, mix_of, side_of
 from webapp.jobs.models import Job, State
 from webapp.jobs.models import State as JobState
-from webapp.workspaces.access import person_of, workspace_page
+from webapp.workspaces.access import person_of, role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 A_PAGE = 20
@@ -82,7 +82,7 @@ def _duplicates(request: HttpRequest, workspace: Workspace, form: DuplicatesForm
         "rules": Settlement.Rule.choices,
         "latest": latest,
         "latest_settled": latest.settled().count() if latest else 0,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     return render(request, "prompts/duplicates.html", context, status=422 if form.errors else 200)
 
@@ -178,7 +178,7 @@ def _cluster_page(
         "members": cluster_rows(row),
         "refused": refused,
         "next": following.order_by("-size", "pk").first(),
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     return render(request, "prompts/cluster.html", context, status=422 if refused else 200)
 
@@ -209,7 +209,7 @@ def leakage(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         ],
         "running": newest if newest and not newest.is_finished else None,
         "failed": newest if newest and newest.state == JobState.FAILED else None,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     return render(request, "prompts/leakage.html", context)
 
@@ -311,7 +311,7 @@ def _use_cases(request: HttpRequest, workspace: Workspace, form: UseCaseForm) ->
         "taxonomy": UseCase.objects.filter(workspace=workspace),
         "form": form,
         "refused": refused,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     status = 422 if form.errors or refused else 200
     return render(request, "prompts/use_cases.html", context, status=status)

@@ -26,7 +26,7 @@ from webapp.artifacts import Artifact, download
 from webapp.jobs import cancel
 from webapp.jobs.models import State
 from webapp.jobs.queries import Outlook
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 A_PAGE = 30
@@ -41,7 +41,7 @@ DOING = {
 @workspace_page(*READS)
 def import_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     shown = Paginator(imports_in(workspace), A_PAGE).get_page(request.GET.get("page"))
-    manages = workspace.role in MANAGES  # type: ignore[attr-defined]
+    manages = role_of(workspace) in MANAGES
     context = {"shown": shown, "manages": manages}
     return render(request, "annotation/imports/list.html", context)
 
@@ -87,7 +87,7 @@ def _page(
     looked = row.report if row.state in (ImportState.IMPORTED, ImportState.UNDONE) else {}
     looked = looked or (row.report if row.state == ImportState.KEPT_OUT else {})
     looked = looked or row.check_report
-    manages = workspace.role in MANAGES  # type: ignore[attr-defined]
+    manages = role_of(workspace) in MANAGES
     may_start = manages and row.state in MAY_START and bool(row.file)
     if form is None and may_start:
         form = PlanForm(initial=initial_of(row.plan), columns=looked.get("columns", ()))
@@ -127,7 +127,7 @@ def _doing(row: Import, workspace: Workspace) -> dict[str, Any]:
         "cancelled": job is not None and job.state == State.CANCELLED,
         "doing": DOING.get(job.kind, "") if job is not None else "",
         "reason": Outlook().reason(job) if job is not None and active else "",
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
 
 

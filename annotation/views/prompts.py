@@ -28,7 +28,7 @@ from annotation.prompt_pages import (
     sort_of,
     values_of,
 )
-from webapp.workspaces.access import person_of, workspace_page
+from webapp.workspaces.access import person_of, role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 CHANGES_SHOWN = 50
@@ -74,7 +74,7 @@ def _list_context(
         "query": query,
         "sort": sort if sort in SORTS else "newest",
         "counted": COUNTED,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "splits": Split.choices,
         "change": _change_asked_for(request, workspace),
         "anything": bool(listed.rows) or _prompts_in(workspace).exists(),
@@ -170,7 +170,7 @@ def prompt_changes(request: HttpRequest, workspace: Workspace) -> HttpResponse:
             {"row": edit, "of": PromptFilter.from_json(edit.filter).in_words()}
             for edit in edits[:CHANGES_SHOWN]
         ],
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     return render(request, "prompts/changes.html", context)
 
@@ -193,7 +193,7 @@ def prompt_undo(request: HttpRequest, workspace: Workspace, edit: int) -> HttpRe
 def view_save(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """Keep the filter under a name: everybody for themselves, managers also for all."""
     back = QueryDict(request.POST.get("filter", ""), mutable=True)
-    shared = bool(request.POST.get("shared")) and workspace.role in MANAGES  # type: ignore[attr-defined]
+    shared = bool(request.POST.get("shared")) and role_of(workspace) in MANAGES
     try:
         view = save_view(
             workspace=workspace,
@@ -213,7 +213,7 @@ def view_save(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 def view_delete(request: HttpRequest, workspace: Workspace, view: int) -> HttpResponse:
     """One's own view; a shared one also by a manager."""
     may = Q(owner=person_of(request))
-    if workspace.role in MANAGES:  # type: ignore[attr-defined]
+    if role_of(workspace) in MANAGES:
         may |= Q(shared=True)
     row = get_object_or_404(SavedView.objects.filter(may, workspace=workspace), pk=view)
     delete_view(view=row, by=request.user)
@@ -229,7 +229,7 @@ def prompt_page(request: HttpRequest, workspace: Workspace, prompt: int) -> Http
     )
     context = details_of(row) | {
         "prompt": row,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "splits": Split.choices,
         "use_cases": USE_CASES,
     }

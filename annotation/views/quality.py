@@ -19,7 +19,7 @@ from annotation.quality import campaign_quality
 from annotation.quality_effect import below, effect_of
 from annotation.queries import people_in
 from annotation.rating_report import rating_report
-from webapp.workspaces.access import person_of, workspace_page
+from webapp.workspaces.access import person_of, role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 STEPS = (StandingState.PAUSED, StandingState.EXCLUDED)
@@ -32,7 +32,7 @@ def campaign_quality_page(request: HttpRequest, workspace: Workspace, pk: int) -
         "campaign": campaign,
         "quality": campaign_quality(campaign),
         "ratings": rating_report(campaign),
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     return render(request, "annotation/quality.html", context)
 

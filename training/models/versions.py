@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from training.model_store import local_folder
+
 
 class ModelKind(models.TextChoices):
     POLICY = "policy", _("Language model")  # answers prompts
@@ -122,9 +124,12 @@ class ModelVersion(models.Model):
         Raises:
             OSError, ValueError: they are gone, or are not what was registered.
         """
-        from training.model_store import local_folder
-
-        return local_folder(self)
+        if not self.ready:
+            raise ValueError(
+                _("%(model)s is %(state)s: its files cannot be read.")
+                % {"model": self, "state": self.get_state_display().lower()}
+            )
+        return local_folder(self.place, self.manifest, self.sha256)
 
     def as_json(self) -> dict[str, Any]:
         """Enough to know it again, for a run's record and a card."""

@@ -23,7 +23,7 @@ from training.battle_view import names, shown_turns
 from training.model_queries import askable, battles_of
 from training.models import Battle, BattleState, EndpointKind
 from webapp.rendering import render_markdown
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 STOP_POLLING = 286
@@ -38,7 +38,7 @@ def arena(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "models": len(taking_part),
         "live": live >= 2,
         "ready": len(taking_part) >= 2,
-        "manages": workspace.role == "manager",  # type: ignore[attr-defined]
+        "manages": role_of(workspace) == "manager",
         "open": mine.filter(state=BattleState.OPEN).first(),
         "voted": mine.filter(state=BattleState.VOTED).select_related("comparison")[:15],
         "longest": LONGEST_QUESTION,

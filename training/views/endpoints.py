@@ -22,7 +22,7 @@ from training.generate.requests import Sampling
 from training.generate.wording import wording
 from training.model_queries import endpoints_with_spend, last_failures, spend_by_day
 from training.models import EndpointKind, ModelEndpoint
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 HELLO = "Say hello, and in one sentence what you can do."
@@ -32,7 +32,7 @@ HELLO = "Say hello, and in one sentence what you can do."
 def endpoint_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     context = {
         "endpoints": endpoints_with_spend(workspace),
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "kinds": EndpointKind.choices,
     }
     return render(request, "training/endpoints.html", context)

@@ -20,7 +20,7 @@ from webapp.jobs.actions.cancel import cancel
 from webapp.jobs.actions.retry import retry
 from webapp.jobs.models import State
 from webapp.jobs.queries import Outlook
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 
@@ -28,7 +28,7 @@ from webapp.workspaces.models import Workspace
 def sampling_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     context = {
         "batches": batches_in(workspace).filter(purpose=PURPOSE)[:200],
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "has_models": askable(workspace).exists(),
     }
     return render(request, "training/samplings.html", context)
@@ -79,8 +79,8 @@ def sampling(request: HttpRequest, workspace: Workspace, batch: int) -> HttpResp
         "may_stop": job is not None and not ended,
         "may_go_on": job is not None
         and (job.state in (State.FAILED, State.CANCELLED))
-        and workspace.role in MANAGES,  # type: ignore[attr-defined]
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        and role_of(workspace) in MANAGES,
+        "manages": role_of(workspace) in MANAGES,
         "chosen": PromptFilter.from_json(found.settings.get("filter") or {}),
     }
     if request.headers.get("HX-Request"):

@@ -25,7 +25,7 @@ from training.snapshot_downloads import NotMade, is_small, open_download
 from training.snapshot_files import SPLITS, first_rows
 from training.snapshot_form import SnapshotForm, read_choice
 from webapp.rendering import render_markdown
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 A_PAGE = 30
@@ -38,7 +38,7 @@ PARTS = ("", *SPLITS)
 @workspace_page(*READS)
 def snapshot_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     shown = Paginator(snapshots_in(workspace), A_PAGE).get_page(request.GET.get("page"))
-    context = {"shown": shown, "manages": workspace.role in MANAGES}  # type: ignore[attr-defined]
+    context = {"shown": shown, "manages": role_of(workspace) in MANAGES}
     return render(request, "training/snapshots.html", context)
 
 
@@ -108,7 +108,7 @@ def _snapshot_context(snapshot: DatasetSnapshot, workspace: Workspace) -> dict[s
     jobs = [snapshot.job, *(export.job for export in exports)]
     context: dict[str, Any] = {
         "snapshot": snapshot,
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "active": any(job is not None and not job.is_finished for job in jobs),
     }
     if not snapshot.ready:

@@ -45,6 +45,18 @@ def workspaces_of(user: Any) -> QuerySet[Workspace]:
     return Workspace.objects.filter(memberships__user=user).annotate(role=F("memberships__role"))
 
 
+def role_of(workspace: Workspace) -> str:
+    """The role that whoever asks holds in a workspace that came from workspaces_of().
+
+    Raises:
+        LookupError: the workspace was read otherwise, so that nobody knows who asks.
+    """
+    role = getattr(workspace, "role", None)
+    if role is None:
+        raise LookupError("This workspace carries no role. Read it with workspaces_of().")
+    return str(role)
+
+
 def member_workspace(user: Any, slug: str) -> Workspace:
     """The workspace at `slug`, with `.role`.
 
@@ -115,7 +127,7 @@ def check_role(request: HttpRequest, workspace: Workspace, roles: tuple[str, ...
     Raises:
         PermissionDenied: with a sentence that names the roles that may.
     """
-    role: str = workspace.role  # type: ignore[attr-defined]
+    role = role_of(workspace)
     if not roles or role in roles or getattr(request.user, "is_site_admin", False):
         return
     may = ", ".join(str(Role(allowed).label) for allowed in roles)

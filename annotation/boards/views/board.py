@@ -17,7 +17,7 @@ from annotation.boards.forms import BoardForm, initial_of
 from annotation.boards.pair_form import PairsForm
 from annotation.boards.parts import board_context, planner_context, snapshots_context
 from annotation.boards.queries import board_of, boards_in, estimand, shown
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 
@@ -25,7 +25,7 @@ from webapp.workspaces.models import Workspace
 def board_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     context = {
         "boards": boards_in(workspace).defer("report__content"),
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
     }
     return render(request, "boards/list.html", context)
 
@@ -93,7 +93,7 @@ def board_page(
     )
     context = board_context(request, found, now, section, links)
     context |= {
-        "manages": workspace.role in MANAGES,  # type: ignore[attr-defined]
+        "manages": role_of(workspace) in MANAGES,
         "waiting": refreshing(found) if now.state != "fresh" else None,
         "estimand": estimand(found, now),
         "board_url": reverse("annotation:board", args=[workspace.slug, found.pk]),

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from webapp.workspaces.access import person_of, workspace_page
+from webapp.workspaces.access import person_of, role_of, workspace_page
 from webapp.workspaces.actions.invite import invite, resend, revoke
 from webapp.workspaces.actions.member import change_role, remove_member
 from webapp.workspaces.forms import InviteForm, RoleForm
@@ -118,7 +118,7 @@ def remove(request: HttpRequest, workspace: Workspace, member: int) -> HttpRespo
 def _members_page(
     request: HttpRequest, workspace: Workspace, *, link: str = "", invited: str = ""
 ) -> HttpResponse:
-    role: str = workspace.role  # type: ignore[attr-defined]
+    role = role_of(workspace)
     is_manager = role == Role.MANAGER
     shown = Paginator(members_of(workspace), A_PAGE).get_page(request.GET.get("page"))
     context = {

@@ -7,7 +7,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from webapp.workspaces.access import page, person_of, refuse, workspace_page, workspaces_of
+from webapp.workspaces.access import (
+    page,
+    person_of,
+    refuse,
+    role_of,
+    workspace_page,
+    workspaces_of,
+)
 from webapp.workspaces.actions.workspace import (
     archive_workspace,
     change_workspace,
@@ -60,7 +67,7 @@ def new_workspace(request: HttpRequest) -> HttpResponse:
 @workspace_page()
 def workspace_home(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """What this workspace is for, and what to do next in it."""
-    role: str = workspace.role  # type: ignore[attr-defined]
+    role = role_of(workspace)
     return render(
         request,
         "workspaces/home.html",
