@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy as _lazy
 from annotation.access import MANAGES, READS, WORKS, campaigns_to_work_in
 from annotation.actions.change_campaign import MAY_BECOME, change_guidelines, change_state
 from annotation.actions.open_campaign import prepare_campaign
+from annotation.campaign_form import CampaignForm
 from annotation.campaign_settings import settings_of
 from annotation.conversation_pages import counts_of
-from annotation.forms import CampaignForm, GuidelinesForm
+from annotation.forms import GuidelinesForm
 from annotation.models import Campaign
 from annotation.models.campaigns import Kind, State
 from annotation.prompt_filter import PromptFilter

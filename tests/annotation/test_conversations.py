@@ -348,3 +348,23 @@ def test_managers_read_the_tree_on_pages_and_programs_over_rest_and_either_answe
     other.refresh_from_db()
     assert (other.state, other.reason) == (Growth.ABORTED, "Leads nowhere.")
     assert AuditEntry.objects.filter(action="conversation.stop").count() == 1
+
+
+def test_a_team_that_is_too_small_for_it_is_told_before_it_stands_still() -> None:
+    workspace = a_workspace()
+    a_prompt(workspace, "What is a paper cup?")
+    team = people(workspace, 2)
+    client = log_in(Client(), mia(workspace))
+    address = f"/w/{workspace.slug}/campaigns/new/"
+    plan = {"kind": "conversation", "answers": 2, "overlap": 2, "minutes": 60, "repeats": 0}
+    refused = client.post(address, {"name": "Talks", **plan, "reviews": 1})
+    assert (refused.status_code, "takes 4 people; 3 may work" in refused.content.decode()) == (
+        422,
+        True,
+    )
+    chosen = {"workers": [one.pk for one in team], "model_answers": "on", "overlap": 1}
+    few = client.post(address, {"name": "Talks", **plan, **chosen, "reviews": 2})
+    assert "takes 3 people; 2 may work" in few.content.decode()
+    opened = client.post(address, {"name": "Talks", **plan, **chosen, "reviews": 1})
+    assert opened.status_code == 302
+    assert Conversation.objects.get().campaign.reviews == 1

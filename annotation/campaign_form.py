@@ -1,0 +1,351 @@
+"""The form with which a manager opens a campaign: every setting, by the kind of work."""
+
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from annotation.access import WORKS
+from annotation.actions.open_campaign import Plan
+from annotation.answerers import names_in
+from annotation.domain.few_shot import FEWEST_PAIRS, MOST_PAIRS
+from annotation.domain.rating_scales import Ask
+from annotation.models import Attribute, Campaign, Completion, Split
+from annotation.models.campaigns import CHECKED, WRITES_PROMPTS, Kind
+from annotation.prompt_filter import PromptFilter
+from webapp.accounts.models import User
+from webapp.workspaces.models import Membership, Workspace
+
+GIVEN_PROMPTS = tuple(kind for kind in Kind if kind not in WRITES_PROMPTS)
+
+
+class CampaignForm(forms.Form):
+    name = forms.CharField(max_length=100, label=_("Name"))
+    kind = forms.ChoiceField(
+        choices=Kind.choices,
+        label=_("Kind of work"),
+        widget=forms.RadioSelect,
+        initial=Kind.COMPARISON,
+    )
+    guidelines = forms.CharField(
+        label=_("Guidelines"),
+        required=False,
+        max_length=50_000,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text=_("Markdown, shown beside the work. Every change is kept as a version."),
+    )
+    split = forms.ChoiceField(
+        label=_("Prompts of the split"),
+        required=False,
+        choices=[("", _("Any")), *Split.choices],
+    )
+    tag = forms.CharField(label=_("With the tag"), required=False, max_length=60)
+    use_case = forms.CharField(label=_("With the use case"), required=False, max_length=60)
+    most = forms.IntegerField(
+        label=_("At most this many prompts"),
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        help_text=_("The oldest first. Empty: all that the filter finds."),
+    )
+    answers = forms.IntegerField(
+        label=_("Answers per item"),
+        initial=2,
+        min_value=2,
+        max_value=9,
+        help_text=_("For rankings and conversations 2 to 9; a comparison shows 2."),
+    )
+    generators = forms.MultipleChoiceField(
+        label=_("Answers written by"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: by anybody."),
+    )
+    overlap = forms.IntegerField(label=_("People per item"), initial=1, min_value=1, max_value=50)
+    workers = forms.ModelMultipleChoiceField(
+        label=_("Who may work"),
+        queryset=User.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None chosen: every annotator of the workspace."),
+    )
+    cap = forms.IntegerField(
+        label=_("Items per person at most"), required=False, min_value=1, max_value=1_000_000
+    )
+    daily = forms.IntegerField(
+        label=_("Items per person and day at most"),
+        required=False,
+        min_value=1,
+        max_value=10_000,
+        help_text=_("An exposure limit: for content that nobody should read all day."),
+    )
+    repeats = forms.IntegerField(
+        label=_("Repeats with swapped sides, in per cent"),
+        initial=0,
+        min_value=0,
+        max_value=50,
+        help_text=_("Own items asked again unseen: how consistent a person is. 10 is usual."),
+    )
+    rewrites = forms.BooleanField(
+        label=_("Demonstrations start from a model’s answer, to be rewritten"),
+        required=False,
+        help_text=_("Gives a demonstration, and a preference for the rewritten text."),
+    )
+    use_cases = forms.CharField(
+        label=_("Use cases, a line for each"),
+        required=False,
+        max_length=6000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("Own prompts are written for one of these. Empty: for anything."),
+    )
+    pairs = forms.IntegerField(
+        label=_("Pairs of a few-shot example"),
+        required=False,
+        initial=3,
+        min_value=FEWEST_PAIRS,
+        max_value=MOST_PAIRS,
+        help_text=_("K pairs become K prompts, each with the other K - 1 as its examples."),
+    )
+    texts = forms.IntegerField(
+        label=_("How many texts"),
+        required=False,
+        initial=100,
+        min_value=1,
+        max_value=100_000,
+        help_text=_("Of own prompts and few-shot examples: they need no prompts of the workspace."),
+    )
+    depth = forms.IntegerField(
+        label=_("Questions in a conversation"),
+        required=False,
+        initial=3,
+        min_value=1,
+        max_value=20,
+        help_text=_("The first is the prompt; after each the answers are ranked."),
+    )
+    reviews = forms.IntegerField(
+        label=_("Peers who review each message"),
+        required=False,
+        initial=3,
+        min_value=0,
+        max_value=9,
+        help_text=_("A message is accepted from a share of 0.6 on. 0: without review."),
+    )
+    model_answers = forms.BooleanField(
+        label=_("Models write the answers"),
+        required=False,
+        help_text=_(
+            "Those chosen below are asked by themselves; answers sampled or imported count too."
+        ),
+    )
+    asks = forms.MultipleChoiceField(
+        label=_("Ask about each answer too"),
+        required=False,
+        choices=[
+            (Ask.OVERALL, _("overall quality, 1 to 7")),
+            (Ask.TAGS, _("InstructGPT’s tags: hallucination, harmful advice, opinion ...")),
+            (Ask.SAFETY, _("safe or not safe")),
+            (Ask.SENTENCES, _("each sentence: correct, ambiguous or incorrect")),
+            (Ask.SPANS, _("parts to mark: six kinds of hallucination, and other")),
+        ],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    attributes = forms.ModelMultipleChoiceField(
+        label=_("Attributes of this workspace"),
+        queryset=Attribute.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Scales with a rubric of your own; see “Attributes” on the campaigns’ page."),
+    )
+    gold = forms.IntegerField(
+        label=_("Hidden checks, in per cent"),
+        required=False,
+        initial=0,
+        min_value=0,
+        max_value=50,
+        help_text=_(
+            "Questions whose right answer you know, mixed in unseen. Choose them on the campaign’s"
+            " page “Checks”. 5 is usual."
+        ),
+    )
+    training = forms.IntegerField(
+        label=_("Right answers needed in the training, in per cent"),
+        required=False,
+        initial=0,
+        min_value=0,
+        max_value=100,
+        help_text=_("Who gets fewer right is not let in. 0: the training only teaches."),
+    )
+    pause_below = forms.IntegerField(
+        label=_("Pause whose hidden checks are right less often than, in per cent"),
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text=_("After five checks. Empty: nobody is paused by itself."),
+    )
+    minutes = forms.IntegerField(
+        label=_("An item stays reserved for, in minutes"), initial=60, min_value=1, max_value=1440
+    )
+    deadline = forms.DateTimeField(
+        label=_("Deadline"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+    )
+    content_warning = forms.CharField(
+        label=_("Content warning"),
+        required=False,
+        max_length=300,
+        help_text=_("Shown before the work starts, for example “violent language”."),
+    )
+
+    # The page's parts; a field that is only for some kinds is hidden while another is chosen.
+    GROUPS = (
+        (_("What is asked"), ("name", "kind", "guidelines", "content_warning")),
+        (
+            _("About what"),
+            ("split", "tag", "use_case", "most", "texts", "use_cases", "pairs", "rewrites"),
+        ),
+        (_("How it grows"), ("depth", "reviews", "model_answers")),
+        (_("The answers shown"), ("answers", "generators", "asks", "attributes")),
+        (
+            _("Who works, and how much"),
+            ("workers", "overlap", "cap", "daily", "minutes", "deadline"),
+        ),
+        (_("Checks of the work"), ("repeats", "gold", "training", "pause_below")),
+    )
+    ONLY = {
+        **dict.fromkeys(("split", "tag", "use_case", "most"), GIVEN_PROMPTS),
+        **dict.fromkeys(("asks", "attributes"), CHECKED),
+        **dict.fromkeys(("repeats", "gold", "training", "pause_below"), CHECKED),
+        **dict.fromkeys(("depth", "reviews", "model_answers"), (Kind.CONVERSATION,)),
+        "answers": (*CHECKED, Kind.CONVERSATION),
+        "generators": GIVEN_PROMPTS,
+        "rewrites": (Kind.DEMONSTRATION,),
+        "texts": WRITES_PROMPTS,
+        "use_cases": (Kind.WRITING,),
+        "pairs": (Kind.FEW_SHOT,),
+    }
+
+    def __init__(
+        self,
+        *args: Any,
+        workspace: Workspace,
+        filter: PromptFilter | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.workspace = workspace
+        self.filter = filter or PromptFilter()
+        if self.filter:  # chosen in the prompt browser: the page says it in words
+            for name in ("split", "tag", "use_case"):
+                self.fields[name].widget = forms.HiddenInput()
+        generators = (
+            Completion.objects.filter(prompt__workspace=workspace, retired_at__isnull=True)
+            .order_by("generator")
+            .values_list("generator", flat=True)
+            .distinct()
+        )
+        field = self.fields["generators"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        names = sorted({*generators[:200], *names_in(workspace)})
+        field.choices = [(name, name or _("(unknown)")) for name in names]
+        attributes = self.fields["attributes"]
+        assert isinstance(attributes, forms.ModelMultipleChoiceField)
+        attributes.queryset = Attribute.objects.filter(workspace=workspace, retired_at=None)
+        people = self.fields["workers"]
+        assert isinstance(people, forms.ModelMultipleChoiceField)
+        people.queryset = User.objects.filter(
+            memberships__workspace=workspace, is_active=True
+        ).order_by("name", "email")
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Campaign.objects.filter(workspace=self.workspace, name=name).exists():
+            raise forms.ValidationError(
+                _("There is already a campaign named “%(name)s”. Choose another name."),
+                params={"name": name},
+            )
+        return name
+
+    def clean_use_cases(self) -> tuple[str, ...]:
+        lines = [" ".join(line.split()) for line in self.cleaned_data["use_cases"].splitlines()]
+        cases = tuple(dict.fromkeys(line for line in lines if line))
+        if len(cases) > 100 or any(len(case) > 60 for case in cases):
+            raise forms.ValidationError(_("At most 100 use cases of at most 60 characters each."))
+        return cases
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if cleaned is not None and cleaned.get("kind") == Kind.COMPARISON:
+            cleaned["answers"] = 2
+        if cleaned is not None and cleaned.get("kind") == Kind.CONVERSATION:
+            self._enough_people(cleaned)
+        return cleaned
+
+    def _enough_people(self, cleaned: dict[str, Any]) -> None:
+        """Nobody reviews or ranks an own text: with too few people it would stand still."""
+        team = Membership.objects.filter(workspace=self.workspace, role__in=WORKS)
+        if cleaned.get("workers"):
+            team = team.filter(user__in=cleaned["workers"])
+        reviews = 3 if cleaned.get("reviews") is None else cleaned["reviews"]
+        writers = 0 if cleaned.get("model_answers") else cleaned.get("answers", 2)
+        needed = max(writers + cleaned.get("overlap", 1), reviews + 1)
+        there = team.count()
+        if there < needed:
+            self.add_error(
+                "reviews",
+                _(
+                    "Nobody reviews or ranks a text of their own, so this takes %(needed)d people;"
+                    " %(there)d may work. Ask for fewer answers, reviews or rankings, or invite"
+                    " more people."
+                )
+                % {"needed": needed, "there": there},
+            )
+
+    def plan(self) -> Plan:
+        cleaned = self.cleaned_data
+        return Plan(
+            name=cleaned["name"],
+            kind=cleaned["kind"],
+            guidelines=cleaned["guidelines"],
+            overlap=cleaned["overlap"],
+            answers=cleaned["answers"],
+            generators=tuple(cleaned["generators"]),
+            workers=tuple(cleaned["workers"]),
+            cap=cleaned["cap"],
+            daily=cleaned["daily"],
+            repeat_share=cleaned["repeats"] / 100,
+            rewrites=cleaned["rewrites"],
+            use_cases=cleaned["use_cases"],
+            pairs=cleaned["pairs"] or 3,
+            texts=cleaned["texts"] or 100,
+            depth=cleaned["depth"] or 3,
+            reviews=3 if cleaned["reviews"] is None else cleaned["reviews"],
+            model_answers=cleaned["model_answers"],
+            asks=tuple(cleaned["asks"]),
+            attributes=tuple(cleaned["attributes"]),
+            gold_share=(cleaned["gold"] or 0) / 100,
+            training_pass=(cleaned["training"] or 0) / 100,
+            pause_below=cleaned["pause_below"] / 100 if cleaned["pause_below"] else None,
+            minutes=cleaned["minutes"],
+            deadline=cleaned["deadline"],
+            content_warning=cleaned["content_warning"],
+        )
+
+    def groups(self) -> list[tuple[Any, list[tuple[forms.BoundField, str]]]]:
+        """Titles with their fields, each with the kinds that have it (empty: all)."""
+        return [
+            (title, [(self[name], " ".join(self.ONLY.get(name, ()))) for name in names])
+            for title, names in self.GROUPS
+        ]
+
+    def wanted(self) -> PromptFilter:
+        """The prompts of the address, narrowed by the three fields of the page."""
+        cleaned = self.cleaned_data
+        return replace(
+            self.filter,
+            splits=(cleaned["split"],) if cleaned["split"] else self.filter.splits,
+            tags=tuple({*self.filter.tags, *filter(None, [cleaned["tag"]])}),
+            use_cases=(cleaned["use_case"],) if cleaned["use_case"] else self.filter.use_cases,
+        )
