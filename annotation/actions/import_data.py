@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import IO, Any, BinaryIO
+from typing import Any
 
 import msgspec
 from django.core.exceptions import ValidationError
@@ -16,6 +16,7 @@ from annotation.actions.index_prompts import index_later
 from annotation.imports.formats.containers import plain_name
 from annotation.imports.formats.reading import Opened, read_file
 from annotation.imports.formats.refusals import FileRefused, Refusal
+from annotation.imports.formats.streams import Readable, Writable
 from annotation.imports.load import BATCH, load
 from annotation.imports.plan import ImportPlan
 from annotation.imports.prepared import Preparation
@@ -37,7 +38,7 @@ class _UndoImport(Exception):
 class _Read:
     """The file, hashed and counted as it is read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file = file
         self._hash = hashlib.sha256()
         self.size = 0
@@ -59,9 +60,9 @@ def import_data(
     *,
     workspace: Workspace,
     by: Any,
-    file: BinaryIO,
+    file: Readable,
     plan: ImportPlan,
-    rejects: IO[bytes] | None = None,
+    rejects: Writable | None = None,
     progress: Callable[[int], None] = lambda records: None,
     into: Import | None = None,
 ) -> ImportReport:
@@ -80,7 +81,7 @@ def import_data(
     read = _Read(file)
     try:
         opened = read_file(
-            read,  # type: ignore[arg-type]
+            read,
             plan.name,
             format_name=plan.format_name,
             options=plan.options,
@@ -170,7 +171,7 @@ def _write_down(row: Import, read: _Read, by: Any, plan: ImportPlan, report: Imp
         )
 
 
-def _unreadable(error: FileRefused, plan: ImportPlan, rejects: IO[bytes] | None) -> ImportReport:
+def _unreadable(error: FileRefused, plan: ImportPlan, rejects: Writable | None) -> ImportReport:
     """A file of which nothing can be read: one refusal, which says why."""
     line = refusal_line(Refusal(error.line, error.offset, "", error.reason, error.original))
     if rejects is not None:

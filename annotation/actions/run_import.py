@@ -75,9 +75,9 @@ def _read(work: Work, row: Import, *, dry_run: bool) -> tuple[ImportReport, dict
         report = import_data(
             workspace=row.workspace,
             by=work.job.owner,
-            file=file,  # type: ignore[arg-type]
+            file=file,
             plan=plan,
-            rejects=rejects,  # type: ignore[arg-type]
+            rejects=rejects,
             progress=_progress(work, total),
             into=row,
         )

@@ -1,13 +1,14 @@
 """The bytes of a file, decompressed as they are needed. What it is is told by its first bytes."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import zstandard
 from isal import isal_zlib
 
 from annotation.imports.formats.limits import Limits
 from annotation.imports.formats.refusals import FileRefused
+from annotation.imports.formats.streams import Readable
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -39,7 +40,7 @@ class Bytes:
     Raises FileRefused for an archive, a damaged or unfinished stream, and a bomb.
     """
 
-    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+    def __init__(self, file: Readable, limits: Limits) -> None:
         self.file = file
         self.limits = limits
         self.head = file.read(16)

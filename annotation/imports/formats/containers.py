@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import BinaryIO
 
 from annotation.imports.formats.compressed import BOM, Bytes
 from annotation.imports.formats.delimited import read_delimited
@@ -16,6 +15,7 @@ from annotation.imports.formats.lines import lines
 from annotation.imports.formats.parquet import MAGIC, read_parquet
 from annotation.imports.formats.records import Record
 from annotation.imports.formats.refusals import FileRefused, Refused
+from annotation.imports.formats.streams import Readable
 
 CONTAINERS = ("json", "jsonl", "csv", "tsv", "parquet")
 _COMPRESSED_ENDINGS = (".gz", ".zst", ".zstd", ".gzip")
@@ -36,7 +36,7 @@ class Container:
 
 
 def open_container(
-    file: BinaryIO,
+    file: Readable,
     name: str,
     limits: Limits,
     *,

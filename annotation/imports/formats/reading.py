@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from annotation.imports.formats.containers import Container, open_container, plain_name
 from annotation.imports.formats.detection import SAMPLE, Detection, detect
@@ -14,6 +14,7 @@ from annotation.imports.formats.records import Record
 from annotation.imports.formats.refusals import FileRefused, Refusal, Refused
 from annotation.imports.formats.registry import BY_NAME, format_named
 from annotation.imports.formats.rows import Row
+from annotation.imports.formats.streams import Readable
 from annotation.imports.formats.table import TABLE
 
 _GROUP_LIMIT = 20_000
@@ -48,7 +49,7 @@ class Opened:
 
 
 def read_file(
-    file: BinaryIO,
+    file: Readable,
     name: str,
     *,
     format_name: str = "",
