@@ -295,7 +295,7 @@ def test_pairs_of_a_ranking_come_back_with_their_group_and_weight() -> None:
 # ---- files for others
 @pytest.mark.heavy
 @pytest.mark.parametrize("kind", list(Kind))
-def test_datasets_and_trl_get_the_rows_back(kind: Kind, tmp_path: Path) -> None:
+def test_rule_10_datasets_and_trl_get_the_rows_back(kind: Kind, tmp_path: Path) -> None:
     from datasets import load_dataset
     from trl.data_utils import apply_chat_template, is_conversational
 

@@ -43,7 +43,7 @@ CONTAINERS = {
 
 @pytest.mark.parametrize("name", CONTAINERS)
 @pytest.mark.parametrize("compress", [bytes, gz, zst], ids=["plain", "gz", "zst"])
-def test_every_container_gives_the_same_rows(name: str, compress: Any) -> None:
+def test_rule_9_every_container_gives_the_same_rows(name: str, compress: Any) -> None:
     ending = {bytes: "", gz: ".gz", zst: ".zst"}[compress]
     good, refused = outcomes(compress(CONTAINERS[name]), name + ending)
     assert not refused
