@@ -193,6 +193,23 @@ def test_two_runs_are_compared_by_what_differs() -> None:
     assert "<code>training.epochs</code>" not in text
 
 
+def test_the_launch_page_shows_what_differs_from_another_run() -> None:
+    workspace = a_workspace()
+    client = manager_of(workspace)
+    base = a_model(workspace, mia())
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS)
+    one = a_run(workspace, mia(), "one", base=base, data=data, config={"seed": 1})
+    values = {"name": "two", "base": base.pk, "data.train": data.pk, "seed": 77, "do": "look"}
+    address = reverse("training:run_new", args=[workspace.slug])
+    shown = client.post(address, {**values, "against": one.pk}).content.decode()
+    assert "What is not as in one" in shown
+    assert "<code>seed</code>" in shown
+    assert "<td>77</td>" in shown
+    assert "<code>training.epochs</code>" not in shown
+    alone = client.post(address, {**values, "against": "no"}).content.decode()
+    assert "What is not as in" not in alone
+
+
 def test_rollouts_show_tokens_and_their_sums() -> None:
     workspace = a_workspace()
     run = a_run(workspace, mia(workspace))

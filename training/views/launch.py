@@ -23,6 +23,7 @@ from training.models import (
 from training.presets import PRESETS, RECIPES, preset_for, preset_named, recipe_named
 from training.queries import ready_snapshots, snapshots_in
 from training.recipe_form import RecipeForm
+from training.run_differences import differences
 from training.run_estimate import estimate
 from training.run_form import (
     PURPOSES,
@@ -35,6 +36,8 @@ from training.run_form import (
 from training.run_queries import ready_models, runs_in
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
+
+MOST_OTHERS = 50  # runs that settings can be compared with
 
 
 @workspace_page(*MANAGES, methods=("GET", "POST"))
@@ -61,7 +64,8 @@ def run_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "has_models": ready_models(workspace).exists(),
         "has_rewards": ready_models(workspace, ModelKind.REWARD).exists(),
         "has_snapshots": ready_snapshots(workspace).exists(),
-        **_looked_at(form),
+        **_looked_at(form, _against(request, workspace) or clone),
+        "others": runs_in(workspace).filter(purpose=Purpose.RUN)[:MOST_OTHERS],
     }
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "training/run_new.html", context, status=status)
@@ -172,8 +176,15 @@ def _chosen(rows: Any, pk: str) -> Any:
     return rows.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
 
 
-def _looked_at(form: RunForm) -> dict[str, Any]:
-    """The exact run.json and the estimate, when what was sent makes one."""
+def _against(request: HttpRequest, workspace: Workspace) -> TrainingRun | None:
+    """The run that the settings are to be compared with."""
+    found: TrainingRun | None = _chosen(runs_in(workspace), request.POST.get("against", ""))
+    return found
+
+
+def _looked_at(form: RunForm, against: TrainingRun | None) -> dict[str, Any]:
+    """The exact run.json, the estimate, and what is not as in another run, when what was sent
+    makes a run."""
     if not form.is_bound or not form.is_valid():
         return {}
     plan = form.plan(purpose=Purpose.RUN)
@@ -185,4 +196,7 @@ def _looked_at(form: RunForm) -> dict[str, Any]:
         return {}
     base = plan.models["base"]
     needed = estimate(base, form.method, config) if isinstance(base, ModelVersion) else None
-    return {"config": config, "estimate": needed}
+    found: dict[str, Any] = {"config": config, "estimate": needed, "against": against}
+    if against is not None:
+        found["differences"] = differences([against.config, config])
+    return found

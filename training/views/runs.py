@@ -16,7 +16,7 @@ from training import curves
 from training.access import MANAGES, READS, manages
 from training.held_out import alarms_of, has_answers
 from training.models import Method, Purpose, TrainingRun
-from training.models.runs import plain
+from training.run_differences import differences
 from training.run_queries import expected_start, run_of, runs_in
 from webapp.artifacts import Artifact, download
 from webapp.jobs.actions.cancel import cancel
@@ -113,7 +113,7 @@ def run_compare(request: HttpRequest, workspace: Workspace) -> HttpResponse:
             }
             for name in [*objective, *evaluation, *others]
         ],
-        "differences": differences(runs),
+        "differences": differences([run.config for run in runs]),
         "candidates": runs_in(workspace).filter(purpose=Purpose.RUN)[:50],
         "chosen": {run.pk for run in runs},
     }
@@ -157,21 +157,6 @@ def run_file(
 
 
 # ---- shared with the launch pages
-
-
-def differences(runs: list[TrainingRun]) -> list[dict[str, Any]]:
-    """Settings that are not the same in all of `runs`: name, and the value of each."""
-    flat = [plain(_shown_config(run)) for run in runs]
-    names = sorted({name for settings in flat for name in settings})
-    rows = [{"name": name, "values": [each.get(name) for each in flat]} for name in names]
-    return [row for row in rows if any(value != row["values"][0] for value in row["values"])]
-
-
-def _shown_config(run: TrainingRun) -> dict[str, Any]:
-    """A run's settings; of data and models the fingerprints, in a form that can be compared."""
-    config = dict(run.config)
-    config["data"] = ", ".join(f"{d['role']}: {d['path']}" for d in config.get("data", []))
-    return config
 
 
 # ---- parts
