@@ -10,14 +10,8 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from annotation.boards.definition import Definition
-from annotation.boards.read_votes import (
-    Mark,
-    Reading,
-    count_up_to,
-    judgements_of,
-    newer_than,
-    ratings_of,
-)
+from annotation.boards.marks import Mark, count_up_to, judgements_of, newer_than, ratings_of
+from annotation.boards.read_votes import Reading
 from annotation.boards.report import CODE_VERSION, board_report
 from annotation.boards.votes import Votes
 from annotation.judgement_filter import JudgementFilter

@@ -1,43 +1,30 @@
 """From the tables to columns of numbers: everything at first, later only what was added or left.
 
-A judgement's id grows with time, but one that was begun earlier may be committed later. So each
-reading remembers up to which id all transactions had ended (`settled`), and the next one looks
-again at everything above it.
+marks.py says what is new; read_labels.py brings the names and texts beside the numbers.
 """
 
-import hashlib
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
-from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
-from annotation.boards.votes import (
-    SCORE_COLUMNS,
-    STRENGTHS,
-    UNKNOWN,
-    Label,
-    Names,
-    PromptLabels,
-    Scores,
-    Texts,
-    Votes,
+from annotation.boards.read_labels import (
+    BATCH,
+    batched,
+    campaign_labels,
+    people,
+    prompt_labels,
+    read_texts,
+    wanted_texts,
 )
+from annotation.boards.votes import SCORE_COLUMNS, STRENGTHS, UNKNOWN, Names, Scores, Votes
 from annotation.domain.battles import OUTCOME_CODES
-from annotation.domain.identity import NAMED, names_its_maker
-from annotation.domain.style_control import style_of
-from annotation.judgement_filter import JudgementFilter
-from annotation.models import Comparison, Completion, Prompt, Ranking, RankingEntry, Rating
-from webapp.accounts.models import User
+from annotation.models import Comparison, Ranking, RankingEntry, Rating
 from webapp.workspaces.models import Workspace
 
-BATCH = 10_000
-# Up to this many answers are read for style; of more, a fixed part that their ids choose.
-MOST_TEXTS = 100_000
 MOST_SCORES = 200_000
 SOURCE_CODES = {"human": 0, "judge": 1, "simulated": 2}
 STRENGTH_CODES = {name: code for code, name in enumerate(STRENGTHS)}
@@ -64,88 +51,6 @@ COMPARISON_FIELDS = (
 )
 
 
-@dataclass(frozen=True)
-class Mark:
-    """Up to where the tables were read. comparisons, rankings: the newest ids seen.
-
-    settled_*: ids up to which nothing can appear any more. xmax: the transaction that was next.
-    """
-
-    comparisons: int = 0
-    rankings: int = 0
-    settled_comparisons: int = 0
-    settled_rankings: int = 0
-    xmax: int = 0
-    at: float = 0.0  # when, in seconds since 1970
-
-    def as_json(self) -> dict[str, float]:
-        return dict(vars(self))
-
-
-def ratings_of(workspace: Workspace, chosen: JudgementFilter) -> QuerySet[Rating]:
-    """Scores of single answers by people, for the report on consistency."""
-    return chosen.apply(Rating.objects.filter(prompt__workspace=workspace, source="human"))
-
-
-def judgements_of(
-    workspace: Workspace, chosen: JudgementFilter
-) -> tuple[QuerySet[Comparison], QuerySet[Ranking]]:
-    """What a board counts, before anything is left out for being a repeat or a leak."""
-    comparisons = Comparison.objects.filter(prompt__workspace=workspace)
-    rankings = Ranking.objects.filter(prompt__workspace=workspace)
-    return chosen.apply(comparisons), chosen.apply(rankings)
-
-
-def newer_than(workspace: Workspace, chosen: JudgementFilter, mark: Mark, most: int) -> int:
-    """How many judgements were added since, counted up to `most`: a few index look-ups."""
-    comparisons, rankings = judgements_of(workspace, chosen)
-    found = comparisons.filter(pk__gt=mark.comparisons).order_by("pk")[:most].count()
-    return found + rankings.filter(pk__gt=mark.rankings).order_by("pk")[:most].count()
-
-
-def count_up_to(workspace: Workspace, chosen: JudgementFilter, most: int) -> int:
-    """How many judgements there are, counted up to `most`.
-
-    A board without a filter stops at the first `most` rows by their key: to look for corrections
-    among a million rows would take seconds.
-    """
-    if not chosen.as_json():
-        found = 0
-        for model in (Comparison, Ranking):
-            rows: Any = model._default_manager.filter(
-                prompt__workspace=workspace, withdrawn_at__isnull=True
-            )
-            found += rows.order_by("pk").values("pk")[:most].count()
-        if found >= most:
-            return found
-    comparisons, rankings = judgements_of(workspace, chosen)
-    return int(comparisons.order_by("pk")[:most].count() + rankings.order_by("pk")[:most].count())
-
-
-def next_mark(before: Mark) -> Mark:
-    """Where a reading that begins now will stand.
-
-    Call it first: a row that comes in between is read, and looked at again the next time.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint "
-            "FROM pg_current_snapshot() s"
-        )
-        oldest, following = cursor.fetchone()
-    comparisons = Comparison.objects.aggregate(last=Max("pk"))["last"] or 0
-    rankings = Ranking.objects.aggregate(last=Max("pk"))["last"] or 0
-    over = oldest >= before.xmax  # everything that ran at the last reading has ended
-    return Mark(
-        comparisons,
-        rankings,
-        before.comparisons if over else before.settled_comparisons,
-        before.rankings if over else before.settled_rankings,
-        following,
-        time.time(),
-    )
-
-
 class Reading:
     """One reading: keeps the numbering of names, and goes on with the one of an earlier table."""
 
@@ -163,14 +68,14 @@ class Reading:
         known = self.before["vote"]
         seen = 0
         rows = comparisons.order_by("pk").values_list(*COMPARISON_FIELDS)
-        for batch in _batched(rows.iterator(chunk_size=BATCH)):
+        for batch in batched(rows.iterator(chunk_size=BATCH)):
             old = np.isin([row[0] for row in batch], known)
             for row, is_old in zip(batch, old.tolist(), strict=True):
                 if not is_old and row[1] != row[2]:
                     self._comparison(row)
             seen += len(batch)
             yield seen
-        for ballots in _batched(_ballots(rankings)):
+        for ballots in batched(_ballots(rankings)):
             old = np.isin([-ballot[0] for ballot in ballots], known)
             for ballot, is_old in zip(ballots, old.tolist(), strict=True):
                 if not is_old:
@@ -253,14 +158,14 @@ class Reading:
         scores = self.scores(ratings)
         names = Names(
             tuple(self.models),
-            _people(self.before.names.annotators, self.annotators),
-            _labels(workspace, self.before.names.prompts, self.prompts),
-            _campaign_labels(self.campaigns),
+            people(self.before.names.annotators, self.annotators),
+            prompt_labels(workspace, self.before.names.prompts, self.prompts),
+            campaign_labels(self.campaigns),
         )
         added = Votes.of(self.rows, names)
         joined = self.before.joined(added)
-        wanted = _wanted_texts(joined)
-        texts = _read_texts(self.before.texts, wanted)
+        wanted = wanted_texts(joined)
+        texts = read_texts(self.before.texts, wanted)
         return replace(joined, texts=texts, scores=scores)
 
     def scores(self, ratings: QuerySet[Rating]) -> Scores:
@@ -306,27 +211,6 @@ def pair_key(one: str, other: str) -> str:
     return f"{first}\x1f{second}"
 
 
-def without(votes: Votes, gone: Iterable[int]) -> Votes:
-    """The rows whose judgements still count. gone: ids as in the column `vote`."""
-    removed = np.fromiter(gone, dtype=np.int64)
-    return votes.keep(~np.isin(votes["vote"], removed)) if len(removed) else votes
-
-
-def gone_since(workspace: Workspace, mark: Mark) -> set[int]:
-    """Judgements that a newer version replaced since the mark, and all that are withdrawn."""
-    found: set[int] = set()
-    for model, sign, settled in (
-        (Comparison, 1, mark.settled_comparisons),
-        (Ranking, -1, mark.settled_rankings),
-    ):
-        rows: Any = model._default_manager.filter(prompt__workspace=workspace)
-        left = rows.filter(withdrawn_at__isnull=False).values_list("pk", flat=True)
-        newer = rows.filter(pk__gt=settled, supersedes__isnull=False)
-        found |= {sign * pk for pk in left}
-        found |= {sign * pk for pk in newer.values_list("supersedes_id", flat=True)}
-    return found
-
-
 def _ballots(rankings: QuerySet[Ranking]) -> Iterator[tuple[Any, ...]]:
     """(id, who and where, probabilities, [(answer, generator, tier) as shown])."""
     fields = (
@@ -341,7 +225,7 @@ def _ballots(rankings: QuerySet[Ranking]) -> Iterator[tuple[Any, ...]]:
         "seconds",
         "assignment__item__pair_draw__probabilities",
     )
-    for batch in _batched(rankings.order_by("pk").values_list(*fields).iterator(BATCH)):
+    for batch in batched(rankings.order_by("pk").values_list(*fields).iterator(BATCH)):
         entries: dict[int, list[tuple[int, str, int | None]]] = {row[0]: [] for row in batch}
         listed = RankingEntry.objects.filter(ranking_id__in=list(entries)).order_by("position")
         for ranking, answer, generator, tier in listed.values_list(
@@ -350,71 +234,3 @@ def _ballots(rankings: QuerySet[Ranking]) -> Iterator[tuple[Any, ...]]:
             entries[ranking].append((answer, generator, tier))
         for row in batch:
             yield (*row[:9], row[9] or {}, entries[row[0]])
-
-
-def _people(before: tuple[Label, ...], found: dict[str, int]) -> tuple[Label, ...]:
-    new = list(found)[len(before) :]
-    ids = [int(key) for key in new if not key.startswith("label:")]
-    names = {str(user.pk): str(user) for user in User.objects.filter(pk__in=ids)}
-    added = (Label(key, names.get(key, key.removeprefix("label:"))) for key in new)
-    return (*before, *added)
-
-
-def _campaign_labels(found: dict[str, int]) -> tuple[Label, ...]:
-    from annotation.models import Campaign
-
-    names = dict(Campaign.objects.filter(pk__in=list(found)).values_list("pk", "name"))
-    return tuple(Label(key, names.get(int(key), key)) for key in found)
-
-
-def _labels(
-    workspace: Workspace, before: tuple[PromptLabels, ...], found: dict[int, int]
-) -> tuple[PromptLabels, ...]:
-    new = list(found)[len(before) :]
-    labels: dict[int, PromptLabels] = {}
-    for ids in _batched(iter(new)):
-        rows = Prompt.objects.filter(workspace=workspace, pk__in=ids)
-        for pk, use_case, language, tags, text in rows.values_list(
-            "pk", "use_case", "language", "tags", "text"
-        ):
-            twin = hashlib.sha256(" ".join(text.lower().split()).encode("utf-8", "replace"))
-            labels[pk] = PromptLabels(pk, use_case, language, tuple(tags), twin.hexdigest()[:16])
-    return (*before, *(labels.get(pk, PromptLabels(pk)) for pk in new))
-
-
-def _wanted_texts(votes: Votes) -> np.ndarray:
-    """Ids of the answers whose style is read; of very many, every n-th vote's two answers."""
-    every = max(1, -(-2 * len(votes) // MOST_TEXTS))
-    chosen = votes["vote"] % every == 0
-    return np.unique(np.concatenate([votes["left_answer"][chosen], votes["right_answer"][chosen]]))
-
-
-def _read_texts(before: Texts, wanted: np.ndarray) -> Texts:
-    known = np.isin(wanted, before.answer)
-    missing = wanted[~known]
-    if not len(missing) and len(before.answer):
-        return before
-    style: dict[int, tuple[tuple[int, ...], bool]] = {}
-    for ids in _batched(iter(missing.tolist()), 2000):
-        rows = Completion.objects.filter(pk__in=ids, has_text=True)
-        for pk, text, flags in rows.values_list("pk", "text", "flags"):
-            style[pk] = (tuple(style_of(text)), NAMED in flags or names_its_maker(text))
-    answers = np.array(sorted(style), dtype=np.int64)
-    counts = np.array([style[pk][0] for pk in answers.tolist()], dtype=np.float64).reshape(-1, 4)
-    leaked = np.array([style[pk][1] for pk in answers.tolist()], dtype=bool)
-    every = np.concatenate([before.answer, answers])
-    order = np.argsort(every, kind="stable")
-    return Texts(
-        every[order],
-        np.concatenate([before.style, counts])[order],
-        np.concatenate([before.leaked, leaked])[order],
-    )
-
-
-def _batched(rows: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-__all__ = ["Mark", "Reading", "gone_since", "judgements_of", "newer_than", "next_mark", "without"]

@@ -6,8 +6,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, QueryDict
 
+from annotation.boards.marks import judgements_of
 from annotation.boards.queries import filter_of
-from annotation.boards.read_votes import judgements_of
 from annotation.models import Board, Comparison, Ranking, RankingEntry
 
 OUTCOMES = ("win", "loss", "tie", "both_bad")

@@ -14,8 +14,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from annotation.actions.open_campaign import Plan, open_without_items
+from annotation.boards.marks import judgements_of, ratings_of
 from annotation.boards.queries import shown
-from annotation.boards.read_votes import Reading, judgements_of, pair_key, ratings_of
+from annotation.boards.read_votes import Reading, pair_key
 from annotation.boards.votes import Votes
 from annotation.domain.battles import Cells
 from annotation.domain.bradley_terry import BradleyTerryFit, fit_bradley_terry

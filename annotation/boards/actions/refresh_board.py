@@ -9,16 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation.boards.kinds import KIND
+from annotation.boards.marks import Mark, gone_since, judgements_of, next_mark, ratings_of, without
 from annotation.boards.queries import definition_of, filter_of
-from annotation.boards.read_votes import (
-    Mark,
-    Reading,
-    gone_since,
-    judgements_of,
-    next_mark,
-    ratings_of,
-    without,
-)
+from annotation.boards.read_votes import Reading
 from annotation.boards.report import CODE_VERSION, board_report
 from annotation.boards.votes import UnreadableVotes, Votes, read_votes, write_votes
 from annotation.models import Board, BoardReport
