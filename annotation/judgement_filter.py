@@ -138,13 +138,16 @@ class JudgementFilter:
     def wants(self, kind: str) -> bool:
         return not self.kinds or kind in self.kinds
 
-    def apply(self, judgements: QuerySet[Row]) -> QuerySet[Row]:
-        """Those that pass. Of Demonstration, Comparison, Ranking or Rating, of one workspace."""
+    def apply(self, judgements: QuerySet[Row], *, gone: bool = False) -> QuerySet[Row]:
+        """Those that pass. Of Demonstration, Comparison, Ranking or Rating, of one workspace.
+
+        gone: also those that were corrected, withdrawn or excluded since.
+        """
         model = judgements.model
         kind = next(name for name, known in KINDS.items() if known is model)
         if not self.wants(kind):
             return judgements.none()
-        found = current(judgements)
+        found = judgements.filter(is_check=False) if gone else current(judgements)
         if self.campaigns:
             found = found.filter(assignment__campaign__in=self.campaigns)
         if self.sources:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from annotation.boards import page
 from annotation.boards.actions.board import public_secret
 from annotation.boards.forms import FreezeForm, PlannerForm, ShareForm
+from annotation.boards.live import PARTS as LIVE_PARTS
 from annotation.boards.planner import Goal, answer
 from annotation.boards.queries import Shown, definition_of, snapshots_of
 from annotation.domain.win_rates import TiePolicy
@@ -24,6 +25,7 @@ def board_context(
         "board": board,
         "shown": now,
         "section": section,
+        "live_part": section in LIVE_PARTS,
         "sections": page.SECTIONS,
         "source": links.source,
         "sources": [

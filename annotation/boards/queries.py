@@ -10,6 +10,8 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from annotation.boards.definition import Definition
+from annotation.boards.kept_content import content_of
+from annotation.boards.live import live_content
 from annotation.boards.marks import Mark, count_up_to, judgements_of, newer_than, ratings_of
 from annotation.boards.read_votes import Reading
 from annotation.boards.report import CODE_VERSION, board_report
@@ -22,6 +24,7 @@ from webapp.workspaces.models import Workspace
 INLINE = 2_000
 COUNTED_UP_TO = 1_000  # newer votes; beyond it the page says "more than"
 CACHE_SECONDS = 24 * 3600
+PAUSE = 10  # a page asks for the next count after that many times what the last one took
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Shown:
     """Figures and what is to be said of them.
 
     state: "fresh"; "behind" (newer votes, or another definition, are being counted); "none" (never
-    counted so far). newer: judgements since, at most COUNTED_UP_TO.
+    counted so far). newer: judgements since, at most COUNTED_UP_TO. live: annotation.boards.live
+    brought its PARTS to this moment; the others are of `computed_at`. seconds: what the count took.
     """
 
     content: dict[str, Any] | None
@@ -39,14 +43,26 @@ class Shown:
     computed_at: datetime | None = None
     fingerprint: str = ""
     changed: bool = False  # the board's own settings changed since
+    live: bool = False
+    seconds: float = 0.0
 
     @property
     def sources(self) -> dict[str, Any]:
         return (self.content or {}).get("sources", {})
 
+    @property
+    def due(self) -> bool:
+        """Whether a page may ask for a count by itself: a large board that is watched while votes
+        come in must not be counted without a pause."""
+        if self.state != "behind" or self.changed or self.computed_at is None:
+            return self.state != "fresh"
+        resting = (timezone.now() - self.computed_at).total_seconds()
+        return not self.live or resting > PAUSE * self.seconds
+
 
 def boards_in(workspace: Workspace) -> QuerySet[Board]:
-    return Board.objects.filter(workspace=workspace).select_related("report")
+    found = Board.objects.filter(workspace=workspace).select_related("report")
+    return found.defer("report__content", "report__counts")
 
 
 def board_of(workspace: Workspace, pk: int) -> Board:
@@ -64,10 +80,12 @@ def definition_of(board: Board) -> Definition:
     return Definition.from_json(board.definition)
 
 
-def shown(board: Board) -> Shown:
+def shown(board: Board, *, live: bool = False) -> Shown:
     """What the page of a board shows now; writes nothing but a cache.
 
     A small board is counted on the spot, so that its figures are always those of this moment.
+    live: of a large one bring to this moment what the kept counts can say; what is kept, signed
+    and downloaded is always a whole count.
     """
     chosen = filter_of(board)
     report = getattr(board, "report", None)
@@ -76,18 +94,24 @@ def shown(board: Board) -> Shown:
         if few <= INLINE:
             return count_now(board)
         return Shown(None, "none", newer=few)
-    current = report.version == board.version and report.content.get("code_version") == CODE_VERSION
+    content = content_of(report)
+    current = report.version == board.version and content.get("code_version") == CODE_VERSION
     newer = newer_than(
         board.workspace, chosen, Mark(**report.mark), COUNTED_UP_TO
     ) + _withdrawn_since(board, report.mark)
+    of_now = None
+    if live and current and 0 < newer < COUNTED_UP_TO:
+        of_now = live_content(board.workspace, chosen, definition_of(board), report, content)
     return Shown(
-        report.content,
+        of_now or content,
         "fresh" if current and not newer else "behind",
         report.votes,
         newer,
         report.computed_at,
         report.fingerprint,
         changed=not current,
+        live=of_now is not None,
+        seconds=report.seconds,
     )
 
 

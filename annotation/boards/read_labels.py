@@ -49,7 +49,12 @@ def prompt_labels(
 
 def wanted_texts(votes: Votes) -> np.ndarray:
     """Ids of the answers whose style is read; of very many, every n-th vote's two answers."""
-    every = max(1, -(-2 * len(votes) // MOST_TEXTS))
+    return sampled_texts(votes, len(votes))
+
+
+def sampled_texts(votes: Votes, of: int) -> np.ndarray:
+    """The same of some votes of a board that has `of` in all."""
+    every = max(1, -(-2 * of // MOST_TEXTS))
     chosen = votes["vote"] % every == 0
     return np.unique(np.concatenate([votes["left_answer"][chosen], votes["right_answer"][chosen]]))
 

@@ -168,6 +168,10 @@ class Reading:
         texts = read_texts(self.before.texts, wanted)
         return replace(joined, texts=texts, scores=scores)
 
+    def unnamed(self) -> Votes:
+        """The rows alone, with the names of models and nothing else beside them."""
+        return Votes.of(self.rows, Names(tuple(self.models)))
+
     def scores(self, ratings: QuerySet[Rating]) -> Scores:
         """Ratings of the answers of prompts that are voted on; call it before votes()."""
         rows = ratings.order_by("pk").values_list(

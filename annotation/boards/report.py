@@ -24,23 +24,32 @@ from annotation.boards.votes import SOURCES, Votes
 CODE_VERSION = 1
 
 
+def counted_by_source(votes: Votes, definition: Definition) -> dict[int, Counted]:
+    """The rows that count, by the code of each source that voted."""
+    return {
+        code: counted(votes, definition, code)
+        for code in range(len(SOURCES))
+        if (votes["source"] == code).any()
+    }
+
+
 def board_report(
-    votes: Votes, definition: Definition, progress: Callable[[str], None] = lambda stage: None
+    votes: Votes,
+    definition: Definition,
+    progress: Callable[[str], None] = lambda stage: None,
+    parts: dict[int, Counted] | None = None,
 ) -> dict[str, Any]:
     """Figures of each source that voted, and of sources beside each other.
 
-    `progress` is told what is being computed and may raise to end it.
+    `progress` is told what is being computed and may raise to end it. parts: what
+    counted_by_source() gives, where it is there already.
     """
-    parts: dict[int, Counted] = {}
+    parts = counted_by_source(votes, definition) if parts is None else parts
     found: dict[str, Any] = {"code_version": CODE_VERSION, "sources": {}}
-    for code, source in enumerate(SOURCES):
+    for code, part in parts.items():
+        source = SOURCES[code]
         everything = votes.keep(votes["source"] == code)
-        if not len(everything):
-            continue
-        parts[code] = counted(votes, definition, code)
-        found["sources"][source] = _of_source(
-            Rated(parts[code], definition, source), everything, progress
-        )
+        found["sources"][source] = _of_source(Rated(part, definition, source), everything, progress)
     progress("judges")
     found["judges"] = judges(parts)
     found["main"] = next(iter(found["sources"]), None)

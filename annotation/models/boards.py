@@ -53,6 +53,7 @@ class BoardReport(models.Model):
     fingerprint = models.CharField(max_length=64)  # of the votes
     votes = models.BigIntegerField()
     content = models.JSONField()
+    counts = models.BinaryField(default=b"")  # annotation.boards.counts.KeptCounts; empty: none
     seconds = models.FloatField()  # what reading and computing took
     counted_at = models.DateTimeField()  # when all votes were last read anew
     computed_at = models.DateTimeField()

@@ -8,11 +8,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from annotation.boards.counts import KeptCounts
 from annotation.boards.kinds import KIND
 from annotation.boards.marks import Mark, gone_since, judgements_of, next_mark, ratings_of, without
 from annotation.boards.queries import definition_of, filter_of
 from annotation.boards.read_votes import Reading
-from annotation.boards.report import CODE_VERSION, board_report
+from annotation.boards.report import CODE_VERSION, board_report, counted_by_source
 from annotation.boards.votes import UnreadableVotes, Votes, read_votes, write_votes
 from annotation.models import Board, BoardReport
 from webapp import artifacts
@@ -67,7 +68,9 @@ def refresh_board(
     mark = next_mark(Mark(**report.mark) if report is not None and before is not None else Mark())
     votes = _read(board, before, mark, progress)
     definition = definition_of(board)
-    content = board_report(votes, definition, lambda stage: progress(stage, 0, None))
+    parts = counted_by_source(votes, definition)
+    content = board_report(votes, definition, lambda stage: progress(stage, 0, None), parts)
+    counts = KeptCounts.of(parts, content)
     path = f"boards/{board.pk}/votes-{mark.xmax}-{int(time.time() * 1000)}.npz"
     with artifacts.writing(path, name="votes.npz", content_type="application/zip") as file:
         write_votes(votes, file)
@@ -83,6 +86,7 @@ def refresh_board(
                 "fingerprint": votes.fingerprint(),
                 "votes": votes.judgements(),
                 "content": content,
+                "counts": counts.to_bytes() if counts is not None else b"",
                 "seconds": time.monotonic() - begun,
                 "counted_at": report.counted_at if report and before is not None else now,
                 "computed_at": now,
@@ -111,6 +115,9 @@ def _earlier_votes(board: Board, report: BoardReport | None) -> Votes | None:
 def _read(board: Board, before: Votes | None, mark: Mark, progress: Progress) -> Votes:
     chosen = filter_of(board)
     comparisons, rankings = judgements_of(board.workspace, chosen)
+    # What came after the mark is for the next count: a page adds it to these counts meanwhile.
+    comparisons = comparisons.filter(pk__lte=mark.comparisons)
+    rankings = rankings.filter(pk__lte=mark.rankings)
     if before is not None:
         before = without(before, gone_since(board.workspace, mark))
         comparisons = comparisons.filter(pk__gt=mark.settled_comparisons)

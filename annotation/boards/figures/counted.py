@@ -1,13 +1,13 @@
 """Which rows count for the figures, why the others do not, and with what weight."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from annotation.boards.definition import Definition
 from annotation.boards.votes import Votes
-from annotation.domain.arrays import Floats, sum_by
+from annotation.domain.arrays import Floats, Ints, sum_by
 from annotation.domain.battles import Battles
 from annotation.domain.bradley_terry import inverse_probability_weights
 
@@ -18,12 +18,15 @@ PAIR_FLOOR = 50.0  # arXiv:2403.04132: a pair with three votes must not rule the
 
 @dataclass(frozen=True)
 class Counted:
-    """votes: the rows that count. left_out: how many rows did not, by reason."""
+    """votes: the rows that count. left_out: how many rows did not, by reason. skipped: the ids of
+    judgements of which a row was left out for what the row itself does not say: leaks, duplicates.
+    """
 
     votes: Votes
     left_out: dict[str, int]
     weight: Floats | None = None
     unknown_probability: int = 0
+    skipped: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def battles(self) -> Battles:
         return self.votes.battles(self.weight)
@@ -34,13 +37,24 @@ def counted(votes: Votes, definition: Definition, source: int) -> Counted:
     mine = votes.keep(votes["source"] == source)
     left_out: dict[str, int] = {}
     mine = _drop(mine, mine["repeat"], "repeats", left_out)
+    asked_once = mine["vote"]
     if definition.drop_leaked:
         mine = _drop(mine, leaked(mine), "leaked", left_out)
     if definition.cap_duplicates:
         mine = _drop(mine, surplus_duplicates(mine), "duplicates", left_out)
+    dropped = len(asked_once) > len(mine)
+    skipped = _lost_a_row(asked_once, mine["vote"]) if dropped else asked_once[:0]
     mine = only_met(mine)
     weight, unknown = _weights(mine, definition)
-    return Counted(mine, left_out, weight, unknown)
+    return Counted(mine, left_out, weight, unknown, skipped)
+
+
+def _lost_a_row(before: Ints, after: Ints) -> Ints:
+    """Sorted ids that have fewer rows than they had."""
+    ids, rows = np.unique(before, return_counts=True)
+    left, kept = np.unique(after, return_counts=True)
+    rows[np.searchsorted(ids, left)] -= kept
+    return ids[rows > 0]
 
 
 def leaked(votes: Votes) -> np.ndarray:

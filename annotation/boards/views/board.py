@@ -86,7 +86,7 @@ def board_page(
     if section not in page.SECTIONS:
         raise Http404(_("A board has no such part."))
     found = board_of(workspace, board)
-    now = shown(found)
+    now = shown(found, live=True)
     links = page.Links(
         reverse("annotation:board_votes", args=[workspace.slug, found.pk]),
         page.chosen_source(now.content, request.GET.get("source", "")),

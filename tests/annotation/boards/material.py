@@ -54,7 +54,8 @@ def votes_among(
     """
     given = strengths or STRENGTHS
     random = np.random.default_rng(seed)
-    asked, answers = [], {}
+    asked: list[Prompt] = []
+    answers: dict[tuple[int, str], Completion] = {}
     for number in range(prompts):
         text = f"Question {topic or seed}-{number}"
         known = Prompt.objects.filter(workspace=workspace, text=text).first()

@@ -96,5 +96,6 @@ def test_the_page_compares_two_and_refuses_what_is_not_there(workspace: Workspac
     assert all(f'<th scope="row">{model}' in text for model in STRENGTHS)
     judges = client.get(address, {"first": one.pk, "second": other.pk, "source": "judge"})
     assert judges.context["compared"].source == "judge"
+    wrong: dict[str, Any]
     for wrong in ({"first": one.pk}, {"first": 0, "second": "x"}):
         assert client.get(address, wrong).status_code == 422

@@ -22,6 +22,7 @@ UNRELEASED = (
     "0013_protected_sets",
     "0014_prompt_indexes",
     "0015_settlements",
+    "0010_counts_of_boards",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 

@@ -1,0 +1,32 @@
+"""The newest figures of boards, kept parsed: a page then costs no megabyte of JSON.
+
+A report is replaced as a whole, so its key and the moment of its making name its content. Nobody
+may change what this hands out.
+"""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Any
+
+from annotation.models import BoardReport
+
+MOST = 8  # reports a process keeps; one of a hundred models takes some megabytes
+_kept: OrderedDict[tuple[int, float], dict[str, Any]] = OrderedDict()
+_lock = Lock()
+
+
+def content_of(report: BoardReport) -> dict[str, Any]:
+    """report.content, read from the database only where this process has not read it yet."""
+    key = (report.pk, report.computed_at.timestamp())
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    content: dict[str, Any] = report.content
+    with _lock:
+        for old in [other for other in _kept if other[0] == report.pk]:
+            del _kept[old]
+        _kept[key] = content
+        while len(_kept) > MOST:
+            _kept.popitem(last=False)
+    return content
