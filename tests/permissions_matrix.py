@@ -279,6 +279,7 @@ annotation:board_delete              POST   302 403 403 302 404 302 302 302 302
 annotation:board_campaign            GET    302 403 403 200 404 200 302 302 302
 annotation:board_campaign            POST   302 403 403 302 404 302 302 302 302
 annotation:board_refresh             POST   302 403 302 302 404 302 302 302 302
+annotation:board_stops               POST   302 403 403 302 404 302 302 302 302
 annotation:board_share               POST   302 403 403 302 404 302 302 302 302
 annotation:board_freeze              POST   302 403 403 302 404 302 302 302 302
 annotation:board_snapshot            GET    302 403 200 200 404 200 302 302 302

@@ -23,8 +23,10 @@ MAY_BECOME: dict[str, set[str]] = {
 
 
 @transaction.atomic
-def change_state(*, campaign: Campaign, by: Any, state: str) -> Campaign:
+def change_state(*, campaign: Campaign, by: Any, state: str, because: str = "") -> Campaign:
     """Move a campaign on. Closing gives reservations back; the drafts of their holders stay.
+
+    because: the reason where a rule does it, for whoever finds the campaign so.
 
     Raises:
         ValidationError: the campaign cannot go from where it is to `state`.
@@ -39,9 +41,10 @@ def change_state(*, campaign: Campaign, by: Any, state: str) -> Campaign:
     if state == State.OPEN and not begun:
         raise ValidationError(_("The campaign has no items. Make a new one with a wider filter."))
     before, locked.state = locked.state, state
+    locked.paused_because = because[:300]
     if state == State.OPEN and locked.opened_at is None:
         locked.opened_at = timezone.now()
-    locked.save(update_fields=["state", "opened_at"])
+    locked.save(update_fields=["state", "opened_at", "paused_because"])
     if state == State.CLOSED:
         give_back(Assignment.objects.filter(campaign=locked))
     record(
@@ -49,7 +52,7 @@ def change_state(*, campaign: Campaign, by: Any, state: str) -> Campaign:
         action="campaign.state",
         target=locked,
         workspace=locked.workspace,
-        changes={"state": [before, state]},
+        changes={"state": [before, state]} | ({"because": ["", because]} if because else {}),
     )
     return locked
 

@@ -7,6 +7,7 @@ else cannot submit it any more, and finds the text as a draft.
 
 import uuid
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -21,6 +22,7 @@ from annotation.actions.keep_written import Written, is_the_same, keep_written
 from annotation.actions.prefer_the_rewritten import prefer_the_rewritten
 from annotation.actions.save_draft import keep_as_draft
 from annotation.actions.set_standing import pause_where_checks_fail
+from annotation.boards.actions.stop_campaigns import look_soon
 from annotation.domain import answers
 from annotation.models import (
     Assignment,
@@ -165,6 +167,8 @@ def _store(
         target=judged,
         workspace=assignment.campaign.workspace,
     )
+    if assignment.campaign.stops_with_id is not None:
+        transaction.on_commit(partial(look_soon, assignment.campaign.stops_with_id), robust=True)
     if assignment.purpose == Purpose.GOLD:
         pause_where_checks_fail(campaign=assignment.campaign, user=annotator)
     return judged

@@ -16,8 +16,11 @@ INTERVALS = ("clustered", "sandwich", "fisher", "bootstrap")
 WEIGHTS = ("none", "pairs", "probability")
 # How often one may look: at fixed looks, at any time, or without a plan (then the page warns).
 STOPPING = ("looks", "e_value", "none")
+# What has to be decided: every two neighbours in the order, or who leads.
+GOALS = ("order", "leader")
 MOST_LOOKS = 20
 MOST_GROUPS = 50
+MOST_CONTROLS = 50
 MOST_IN_A_GROUP = 1000
 
 
@@ -38,8 +41,10 @@ class Definition:
     `anchor_rating` by agreement, "" for a mean of 1000. reference: the generator that AlpacaEval's
     win rates are against, "" for none. elo_k: points that one vote can move. cap_duplicates: an
     overly frequent prompt counts no more than the 99.99th percentile. drop_leaked: votes whose
-    answers name their maker are left out. planned_votes: the full length of the stopping plan.
-    groups: names of annotators by group, for slices.
+    answers name their maker are left out. goal: what the stopping rule has to decide.
+    planned_votes: the full length of the stopping plan.
+    controls: models whose answers say nothing, or the same in more words. groups: names of
+    annotators by group, for slices.
     """
 
     ties: str = "half"
@@ -55,9 +60,11 @@ class Definition:
     cap_duplicates: bool = True
     drop_leaked: bool = True
     stopping: str = "none"
+    goal: str = "order"
     looks: int = 5
     planned_votes: int | None = None
     seed: int = 0
+    controls: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -65,6 +72,7 @@ class Definition:
         _one_of("interval", self.interval, INTERVALS)
         _one_of("weights", self.weights, WEIGHTS)
         _one_of("stopping", self.stopping, STOPPING)
+        _one_of("goal", self.goal, GOALS)
         _within("level", self.level, 0.5, 0.999)
         _within("elo_k", self.elo_k, 0.1, 400.0)
         _within("anchor_rating", self.anchor_rating, -10_000.0, 10_000.0)
@@ -97,7 +105,10 @@ class Definition:
 
     def as_json(self) -> dict[str, Any]:
         """Every setting, so that a later default changes no board."""
-        return asdict(self) | {"groups": {name: list(who) for name, who in self.groups.items()}}
+        return asdict(self) | {
+            "groups": {name: list(who) for name, who in self.groups.items()},
+            "controls": list(self.controls),
+        }
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> "Definition":
@@ -133,6 +144,11 @@ def _typed(name: str, value: Any) -> Any:
         return value if whole else float(value)
     if name == "groups":
         return _groups(value)
+    if name == "controls":
+        named = isinstance(value, list | tuple) and len(value) <= MOST_CONTROLS
+        if not named or not all(isinstance(one, str) and len(one) <= 200 for one in value):
+            raise WrongDefinition(name, f"controls names at most {MOST_CONTROLS} models.")
+        return tuple(value)
     if not isinstance(value, str) or len(value) > 200 or "\0" in value:
         raise WrongDefinition(name, f"{name} is a text of at most 200 characters.")
     return value

@@ -36,6 +36,10 @@ STOPPING = [
     ("looks", _("fixed looks (O’Brien and Fleming)")),
     ("e_value", _("at any time (e-process)")),
 ]
+GOALS = [
+    ("order", _("every two neighbours in the order")),
+    ("leader", _("who leads")),
+]
 MOST_CHOICES = 500
 
 
@@ -106,6 +110,15 @@ class BoardForm(forms.Form):
         max_length=200,
         help_text=_("A model or the author of human texts, for win rates as AlpacaEval counts."),
     )
+    controls = forms.MultipleChoiceField(
+        label=_("Controls"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_(
+            "Models whose answers say nothing, or the same in more words: whoever prefers them "
+            "does not judge content. None chosen: those that are named so."
+        ),
+    )
     prior_sd = forms.FloatField(
         label=_("Prior, standard deviation in logits"),
         required=False,
@@ -117,6 +130,7 @@ class BoardForm(forms.Form):
         label=_("Elo: points per vote"), initial=4, min_value=0.1, max_value=400
     )
     stopping = forms.ChoiceField(label=_("Stopping rule"), choices=STOPPING, initial="none")
+    goal = forms.ChoiceField(label=_("It decides"), choices=GOALS, initial="order")
     looks = forms.IntegerField(label=_("Looks"), initial=5, min_value=1, max_value=20)
     planned_votes = forms.IntegerField(
         label=_("Votes planned"), required=False, min_value=1, max_value=10**9
@@ -142,7 +156,9 @@ class BoardForm(forms.Form):
             .values_list("generator", flat=True)
             .distinct()[:MOST_CHOICES]
         )
-        self._choose("generators", [(name, name) for name in generators])
+        named_models = [(name, name) for name in generators]
+        self._choose("generators", named_models)
+        self._choose("controls", named_models)
         people = self.fields["annotators"]
         assert isinstance(people, forms.ModelMultipleChoiceField)
         people.queryset = User.objects.filter(memberships__workspace=workspace).order_by(
@@ -212,9 +228,11 @@ DEFINED = (
     "anchor",
     "anchor_rating",
     "reference",
+    "controls",
     "prior_sd",
     "elo_k",
     "stopping",
+    "goal",
     "looks",
     "planned_votes",
     "groups",
@@ -293,6 +311,24 @@ class CompareForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, SnapshotChoice)
             field.queryset = snapshots
+
+
+class StopsForm(forms.Form):
+    """Which campaigns end with the board's question."""
+
+    campaigns = forms.ModelMultipleChoiceField(
+        label=_("Pause these campaigns when the rule has decided"),
+        queryset=Campaign.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("A manager may resume them; they are paused once."),
+    )
+
+    def __init__(self, *args: Any, campaigns: QuerySet[Campaign], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["campaigns"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)
+        field.queryset = campaigns
 
 
 class ShareForm(forms.Form):

@@ -2,3 +2,4 @@
 
 KIND = "board refresh"
 FREEZE = "board snapshot"
+STOP = "board stopping rule"

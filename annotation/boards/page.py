@@ -65,13 +65,17 @@ def chosen_source(content: dict[str, Any] | None, wanted: str) -> str:
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses of the votes behind figures; without `votes` (a public page) there are none."""
+    """Addresses of the votes behind figures; without `votes` (a public page) there are none.
+
+    people: whether a link may name somebody.
+    """
 
     votes: str
     source: str
+    people: bool = True
 
     def to(self, **filters: Any) -> str:
-        if not self.votes:
+        if not self.votes or (not self.people and ("who" in filters or "group" in filters)):
             return ""
         return f"{self.votes}?{urlencode({'judged_by': self.source, **filters})}"
 
@@ -200,13 +204,34 @@ def side_by_side(sources: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def slice_tables(found: list[dict[str, Any]], order: Sequence[str]) -> list[dict[str, Any]]:
+def judge_tables(found: dict[str, Any] | None, links: Links) -> dict[str, Any] | None:
+    """The report on judges with the votes of each."""
+    if not found:
+        return None
+    sources = []
+    for kind in found["sources"]:
+        own = Links(links.votes, kind["source"], links.people)
+        judges = [
+            {**one, "url": own.to(**({"who": one["key"]} if one["key"] else {}))}
+            for one in kind["judges"]
+        ]
+        sources.append({**kind, "judges": judges})
+    return {**found, "sources": sources}
+
+
+def slice_tables(
+    found: list[dict[str, Any]], order: Sequence[str], links: Links
+) -> list[dict[str, Any]]:
     """One table per dimension: models in the board's order, a column per value."""
     tables = []
     for dimension in found or []:
         rows = []
         for model in order[:MATRIX_MOST]:
-            cells = [value["ratings"].get(model) for value in dimension["values"]]
+            cells = [
+                {**cell, "url": links.to(**value["filter"], model=model)} if cell else {}
+                for value in dimension["values"]
+                for cell in [value["ratings"].get(model)]
+            ]
             if any(cells):
                 rows.append({"model": model, "cells": cells})
         tables.append(

@@ -51,10 +51,16 @@ def board_context(
             {**one, "row": ratings.get(one["model"])} for one in figures["history"]["ends"]
         ]
     elif section == "slices":
-        context["tables"] = page.slice_tables(figures["slices"], page.order_of(figures))
+        context["tables"] = page.slice_tables(figures["slices"], page.order_of(figures), links)
+    elif section == "reference" and figures["reference"]:
+        name = figures["reference"]["reference"]
+        context["reference_rows"] = [
+            {**row, "url": links.to(model=row["model"], against=name)}
+            for row in figures["reference"]["rows"]
+        ]
     elif section == "judges":
         context["beside"] = page.side_by_side(now.sources)
-        context["judges"] = (now.content or {}).get("judges")
+        context["judges"] = page.judge_tables((now.content or {}).get("judges"), links)
     elif section == "bias":
         texts = (figures["bias"] or {}).get("texts")
         features = (texts or {}).get("features", {})
@@ -62,7 +68,24 @@ def board_context(
             (label, features[name]) for name, label in page.FEATURES.items() if name in features
         ]
         context["styles"] = _styles(figures) if texts else []
+        context |= _bias_links(figures["bias"], links)
     return context
+
+
+def _bias_links(found: dict[str, Any] | None, links: page.Links) -> dict[str, Any]:
+    """Where each figure of the panel leads: to its own votes, or to all that it is of."""
+    found = found or {}
+    fast = (found.get("fast") or {}).get("people", [])
+    return {
+        "urls": {
+            "all": links.to(),
+            "first": links.to(choice="left"),
+            "leaked": links.to(**found["leaked_filter"]) if found.get("leaked_filter") else "",
+            "duplicates": links.to(**(found.get("duplicates") or {}).get("filter") or {}),
+            "repeats": links.to(repeat=1),
+        },
+        "fastest": [{**one, "url": links.to(who=one["key"])} for one in fast],
+    }
 
 
 def _styles(figures: dict[str, Any]) -> list[dict[str, Any]]:

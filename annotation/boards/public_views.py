@@ -76,7 +76,9 @@ def public_board(request: HttpRequest, board: int, secret: str) -> HttpResponse:
         raise Http404(_("A board has no such part."))
     source = page.chosen_source(now.content, request.GET.get("source", ""))
     votes_url = reverse("public_board_votes", args=[found.pk, secret]) if found.public_texts else ""
-    context = board_context(request, found, now, section, page.Links(votes_url, source))
+    context = board_context(
+        request, found, now, section, page.Links(votes_url, source, found.public_people)
+    )
     context |= {
         "public": True,
         "secret": secret,
@@ -118,7 +120,7 @@ def public_board_votes(request: HttpRequest, board: int, secret: str) -> HttpRes
     if refused := _too_many(request):
         return refused
     chosen = VoteFilter.from_params(request.GET)
-    if not found.public_people and chosen.who:
+    if not found.public_people and chosen.names_people:
         raise Http404(_("This board names no people."))
     paginator = Paginator(votes_of(found, chosen), A_PAGE)
     context = {

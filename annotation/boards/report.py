@@ -21,7 +21,7 @@ from annotation.boards.figures.stopping import stopping
 from annotation.boards.votes import SOURCES, Votes
 
 # Grows when a figure changes its meaning or its digits; a snapshot names the one it was made with.
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 
 def counted_by_source(votes: Votes, definition: Definition) -> dict[int, Counted]:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from annotation.boards.kinds import FREEZE, KIND
+from annotation.boards.kinds import FREEZE, KIND, STOP
 from annotation.models import Board
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job
@@ -31,6 +31,7 @@ def run_refresh(work: Work) -> dict[str, Any]:
     """Count a board; the result says how many judgements stand behind the figures."""
     # Here and not above: scipy holds 67 MB, and most processes that know the kind never count.
     from annotation.boards.actions.refresh_board import refresh_board
+    from annotation.boards.actions.stop_campaigns import stop_where_decided
 
     stages = {"reading": _("Reading votes"), "texts": _("Reading texts")}
 
@@ -43,7 +44,25 @@ def run_refresh(work: Work) -> dict[str, Any]:
         progress=progress,
         fenced=work.fenced,
     )
+    stop_where_decided(board=report.board, content=report.content)
     return {"votes": report.votes, "seconds": round(report.seconds, 2)}
+
+
+@job_kind(STOP, label=gettext_lazy("Stopping rule of a board"), max_attempts=2, page=_page)
+def run_stop(work: Work) -> dict[str, Any]:
+    """Look whether a board's rule has decided, counting it first where it is large."""
+    from annotation.boards.actions.refresh_board import refresh_board
+    from annotation.boards.actions.stop_campaigns import stop_where_decided
+    from annotation.boards.queries import shown
+
+    board = _board(work)
+    work.progress(0, None, _("Looking at the votes"))
+    now = shown(board)
+    content = now.content
+    if now.state != "fresh":
+        content = refresh_board(board=board, fenced=work.fenced).content
+    paused = stop_where_decided(board=board, content=content)
+    return {"paused": [campaign.pk for campaign in paused]}
 
 
 @job_kind(FREEZE, label=gettext_lazy("Snapshot of a board"), max_attempts=2, page=_page)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("<int:board>/change/", board.board_change, name="board_change"),
     path("<int:board>/delete/", board.board_delete, name="board_delete"),
     path("<int:board>/campaign/", board.board_campaign, name="board_campaign"),
+    path("<int:board>/stops/", board.board_stops, name="board_stops"),
     path("<int:board>/refresh/", board.board_refresh, name="board_refresh"),
     path("<int:board>/share/", snapshots.board_share, name="board_share"),
     path("<int:board>/snapshots/", snapshots.board_freeze, name="board_freeze"),

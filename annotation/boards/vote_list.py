@@ -1,5 +1,6 @@
 """The votes behind a figure: comparisons or rankings, narrowed as a page's address says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, QueryDict
 
 from annotation.boards.marks import judgements_of
-from annotation.boards.queries import filter_of
+from annotation.boards.queries import definition_of, filter_of
 from annotation.models import Board, Comparison, Ranking, RankingEntry
+from annotation.models.judgements import Choice, Strength
+from webapp.accounts.models import User
 
 OUTCOMES = ("win", "loss", "tie", "both_bad")
 LONGEST = 200
@@ -16,7 +19,11 @@ LONGEST = 200
 
 @dataclass(frozen=True)
 class VoteFilter:
-    """model: one side. against: the other. outcome: as the model fared. who: a key of a label."""
+    """model: one side. against: the other. outcome: as the model fared. who: a key of a label.
+
+    choice: which side was chosen, as shown. outside: of no campaign. repeat: own items asked again.
+    group: one of the board's groups of annotators. ids: just these, as "12,15".
+    """
 
     kind: str = "comparison"
     model: str = ""
@@ -29,6 +36,16 @@ class VoteFilter:
     tag: str = ""
     language: str = ""
     campaign: int | None = None
+    strength: str = ""
+    choice: str = ""
+    group: str = ""
+    outside: bool = False
+    repeat: bool = False
+    ids: tuple[int, ...] = ()
+
+    @property
+    def names_people(self) -> bool:
+        return bool(self.who or self.group)
 
     @classmethod
     def from_params(cls, params: QueryDict) -> "VoteFilter":
@@ -54,6 +71,12 @@ class VoteFilter:
             tag=text("tag"),
             language=text("language"),
             campaign=number("campaign"),
+            strength=text("strength") if params.get("strength") in Strength.values else "",
+            choice=text("choice") if params.get("choice") in Choice.values else "",
+            group=text("group"),
+            outside=bool(params.get("outside")),
+            repeat=bool(params.get("repeat")),
+            ids=_ids(params.get("ids", "")),
         )
 
 
@@ -61,8 +84,23 @@ def votes_of(board: Board, chosen: VoteFilter) -> QuerySet[Any]:
     """Comparisons or rankings of the board that pass, newest first."""
     comparisons, rankings = judgements_of(board.workspace, filter_of(board))
     if chosen.kind == "ranking":
-        return _shared(_rankings(rankings, chosen), chosen).order_by("-pk")
-    return _shared(_comparisons(comparisons, chosen), chosen).order_by("-pk")
+        rows: QuerySet[Any] = _rankings(rankings, chosen)
+    else:
+        rows = _comparisons(comparisons, chosen)
+    if chosen.group:
+        rows = rows.filter(_members(definition_of(board).groups.get(chosen.group, ())))
+    return _shared(rows, chosen).order_by("-pk")
+
+
+def _members(names: Sequence[str]) -> Q:
+    """Those whom a board's group names: people by name or address, others by their label."""
+    people = User.objects.filter(Q(name__in=names) | Q(name="", email__in=names))
+    return Q(annotator__in=people) | Q(annotator__isnull=True, annotator_label__in=names)
+
+
+def _ids(given: str) -> tuple[int, ...]:
+    parts = given[:2000].split(",")
+    return tuple(int(one) for one in parts if one.isascii() and one.isdigit() and len(one) < 19)
 
 
 def with_words(votes: Any, chosen: VoteFilter) -> Any:
@@ -112,6 +150,10 @@ def _comparisons(rows: QuerySet[Comparison], chosen: VoteFilter) -> QuerySet[Com
             rows = rows.filter(left | right)
         if chosen.outcome in ("tie", "both_bad"):
             rows = rows.filter(choice=chosen.outcome)
+    if chosen.choice:
+        rows = rows.filter(choice=chosen.choice)
+    if chosen.strength:
+        rows = rows.filter(strength=chosen.strength)
     return rows.select_related("left", "right")
 
 
@@ -134,6 +176,12 @@ def _shared(rows: QuerySet[Any], chosen: VoteFilter) -> QuerySet[Any]:
         rows = rows.filter(annotator_id=int(chosen.who))
     if chosen.prompt is not None:
         rows = rows.filter(prompt_id=chosen.prompt)
+    if chosen.ids:
+        rows = rows.filter(pk__in=chosen.ids)
+    if chosen.repeat:
+        rows = rows.filter(assignment__repeat_of__isnull=False)
+    if chosen.outside:
+        rows = rows.filter(assignment__isnull=True)
     if chosen.campaign is not None:
         rows = rows.filter(assignment__campaign_id=chosen.campaign)
     for field, value in (("use_case", chosen.use_case), ("language", chosen.language)):

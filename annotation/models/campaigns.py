@@ -83,6 +83,10 @@ class Campaign(models.Model):
     pause_below = models.FloatField(null=True, blank=True)  # gold accuracy that pauses a person
     minutes = models.PositiveSmallIntegerField(default=60)  # how long an item stays reserved
     deadline = models.DateTimeField(null=True, blank=True)
+    stops_with = models.ForeignKey(
+        "annotation.Board", on_delete=models.SET_NULL, null=True, blank=True, related_name="stops"
+    )  # the board whose stopping rule pauses it, once
+    paused_because = models.CharField(max_length=300, blank=True, db_default="")  # by a rule
     content_warning = models.CharField(max_length=300, blank=True)
     # Whether its prompts are kept out of training: annotation.protected_sets.
     protects = models.BooleanField(default=False, db_default=False)

@@ -10,6 +10,17 @@ register = template.Library()
 
 
 @register.filter
+def votes_behind(links: Any, filters: dict[str, Any] | None) -> str:
+    """The address of the votes that a figure counts; empty where there is none."""
+    return str(links.to(**filters)) if filters and links else ""
+
+
+@register.filter
+def votes_of_model(links: Any, model: str) -> str:
+    return str(links.to(model=model)) if links else ""
+
+
+@register.filter
 def points(value: float | None) -> str:
     """A rating without decimals; None is a dash."""
     return "–" if value is None else f"{value:.0f}"

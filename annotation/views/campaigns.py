@@ -112,6 +112,8 @@ def _overview(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "guidelines": newest,
         "guidelines_text": render_markdown(newest.text) if newest and newest.text else None,
         "manages": role_of(workspace) in MANAGES,
+        "manages": workspace.role in MANAGES,
+        "reads_boards": workspace.role in READS,
         "works": campaigns_to_work_in(request.user, workspace).filter(pk=campaign.pk).exists(),
         "steps": [
             (state, label)

@@ -14,8 +14,10 @@ from annotation.domain.diagnostics import FeatureBias, feature_bias, position_bi
 from annotation.domain.proportions import Share, share
 from annotation.domain.style_control import fit_style_controlled
 
-# Answers that say nothing, or the same in more words: a judge that likes them is no judge.
+# Answers that say nothing, or the same in more words: a judge that likes them is no judge. Where a
+# board names no controls, models with such names are shown.
 CONTROL = re.compile(r"\b(null|constant|empty|verbose|control)", re.IGNORECASE)
+MOST_LISTED = 100
 
 
 def as_share(found: Share) -> dict[str, Any]:
@@ -28,12 +30,20 @@ def bias(rated: Rated, everything: Votes) -> dict[str, Any]:
         "position": _position(rated),
         "texts": _texts(rated),
         "leaked": as_share(share(int(leaked(everything).sum()), _read(everything))),
+        "leaked_filter": _some(everything, leaked(everything)),
         "leaked_dropped": rated.definition.drop_leaked,
         "duplicates": _duplicates(rated),
         "fast": _fast(rated),
         "repeats": _repeats(everything),
         "controls": _controls(rated),
     }
+
+
+def _some(votes: Votes, chosen: np.ndarray) -> dict[str, str] | None:
+    """What finds the first of these comparisons (VoteFilter); None where there is none."""
+    own = votes["vote"][chosen]
+    own = own[own > 0][:MOST_LISTED]
+    return {"ids": ",".join(map(str, own.tolist()))} if len(own) else None
 
 
 def _position(rated: Rated) -> dict[str, Any] | None:
@@ -108,14 +118,16 @@ def _duplicates(rated: Rated) -> dict[str, Any]:
     votes = rated.counted.votes
     codes = prompt_twins(votes)
     if not len(codes):
-        return {"prompts": 0, "most": 0, "most_share": None, "cut": 0}
+        return {"prompts": 0, "most": 0, "most_share": None, "cut": 0, "filter": None}
     often = np.bincount(codes)
     most = int(often.max())
+    busiest = votes.names.prompts[int(votes["prompt"][np.argmax(codes == np.argmax(often))])]
     return {
         "prompts": int(np.count_nonzero(often)),
         "most": most,
         "most_share": most / len(codes),
         "cut": rated.counted.left_out.get("duplicates", 0),
+        "filter": {"prompt": str(busiest.key)},
     }
 
 
@@ -169,11 +181,12 @@ def _asked(votes: Votes, row: int) -> tuple[int, int, int]:
 
 
 def _controls(rated: Rated) -> list[dict[str, Any]]:
-    """Models whose names say that they are controls, with their share of points."""
+    """The board's controls, else models whose names say so, with their share of points."""
     battles = rated.battles
+    chosen = rated.definition.controls
     found = []
     for at, name in enumerate(battles.models):
-        if not CONTROL.search(name):
+        if name not in chosen if chosen else not CONTROL.search(name):
             continue
         left, right = battles.left == at, battles.right == at
         score = battles.score()

@@ -63,6 +63,7 @@ def _judge(votes: Votes, code: int, human: Votes | None) -> dict[str, Any]:
     decisive = own.keep(own["ordered"] & (own["outcome"] <= 1))
     return {
         "name": name,
+        "key": votes.names.annotators[code].key if code >= 0 else "",
         "votes": len(own),
         "both_orders": swapped.n_valid,
         "consistency": as_share(

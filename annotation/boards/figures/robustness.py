@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from annotation.boards.figures.ratings import Rated
+from annotation.boards.votes import PromptLabels
 from annotation.domain.annotator_quality import random_checkpoints
 from annotation.domain.arrays import Floats
 from annotation.domain.diagnostics import LeftOut, leader_fragility, leave_one_out
@@ -22,7 +23,7 @@ FEWEST_VOTES = 10
 def robustness(rated: Rated) -> dict[str, Any]:
     votes = rated.counted.votes
     topics, labels = topics_of(rated)
-    people = [label.name for label in votes.names.annotators]
+    people = [(label.name, {"who": label.key}) for label in votes.names.annotators]
     return {
         "annotators": _left_out(rated, votes["annotator"].astype(np.int64), people),
         "topics": _left_out(rated, topics, labels),
@@ -31,24 +32,32 @@ def robustness(rated: Rated) -> dict[str, Any]:
     }
 
 
-def topics_of(rated: Rated) -> tuple[np.ndarray, list[str]]:
+# What is left out: its name, and what finds its votes (VoteFilter).
+Left = tuple[str, dict[str, str]]
+
+
+def topics_of(rated: Rated) -> tuple[np.ndarray, list[Left]]:
     """(n,) codes of each vote's use case, else its first tag; -1 without either."""
-    codes: dict[str, int] = {}
+    codes: dict[tuple[str, str], int] = {}
     of_prompt = np.array(
         [
             codes.setdefault(topic, len(codes)) if topic else -1
-            for topic in (
-                prompt.use_case or (prompt.tags[0] if prompt.tags else "")
-                for prompt in rated.counted.votes.names.prompts
-            )
+            for topic in (_topic(prompt) for prompt in rated.counted.votes.names.prompts)
         ],
         dtype=np.int64,
     )
     prompt = rated.counted.votes["prompt"]
-    return (of_prompt[prompt] if len(of_prompt) else prompt.astype(np.int64)), list(codes)
+    named = [(name, {kind: name}) for kind, name in codes]
+    return (of_prompt[prompt] if len(of_prompt) else prompt.astype(np.int64)), named
 
 
-def _left_out(rated: Rated, groups: np.ndarray, labels: list[str]) -> dict[str, Any] | None:
+def _topic(prompt: PromptLabels) -> tuple[str, str] | None:
+    if prompt.use_case:
+        return "use_case", prompt.use_case
+    return ("tag", prompt.tags[0]) if prompt.tags else None
+
+
+def _left_out(rated: Rated, groups: np.ndarray, labels: list[Left]) -> dict[str, Any] | None:
     """None where there are not two groups to leave out in turn."""
     counts = np.bincount(groups[groups >= 0], minlength=len(labels))
     present = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)][:MOST_GROUPS]
@@ -56,22 +65,24 @@ def _left_out(rated: Rated, groups: np.ndarray, labels: list[str]) -> dict[str, 
         return None
     position = np.full(len(labels) + 1, -1)
     position[present] = np.arange(len(present))
-    found = leave_one_out(rated.battles, position[groups], [labels[at] for at in present])
+    found = leave_one_out(rated.battles, position[groups], present.tolist())
     before = rated.strengths() if rated.fit is not None else None
     leads = max(before, key=lambda name: before[name]) if before else None
     changed = [one for one in found if leads is not None and one.leader != leads]
     ordered = sorted(found, key=lambda one: -(one.largest_move or -1.0))
     return {
         "groups": len(found),
-        "leader_changes": [_row(one) for one in changed[:SHOWN]],
+        "leader_changes": [_row(one, labels) for one in changed[:SHOWN]],
         "changes": len(changed),
-        "largest": [_row(one) for one in ordered[:SHOWN]],
+        "largest": [_row(one, labels) for one in ordered[:SHOWN]],
     }
 
 
-def _row(one: LeftOut) -> dict[str, Any]:
+def _row(one: LeftOut, labels: list[Left]) -> dict[str, Any]:
+    name, which = labels[int(str(one.group))]
     return {
-        "group": str(one.group),
+        "group": name,
+        "filter": which,
         "votes": one.votes,
         "leader": one.leader,
         "largest_move": one.largest_move,

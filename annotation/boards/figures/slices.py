@@ -22,65 +22,85 @@ def slices(rated: Rated) -> list[dict[str, Any]]:
     votes = rated.counted.votes
     found = []
     for name, values in _dimensions(votes, rated.definition):
-        sized = [(label, mask, int(mask.sum())) for label, mask in values]
-        largest = sorted(sized, key=lambda one: (-one[2], one[0]))[:MOST_VALUES]
-        if len([size for _label, _mask, size in sized if size]) < 2:
+        sized = [(label, mask, which, int(mask.sum())) for label, mask, which in values]
+        largest = sorted(sized, key=lambda one: (-one[3], one[0]))[:MOST_VALUES]
+        if len([size for *_value, size in sized if size]) < 2:
             continue
         found.append(
             {
                 "dimension": name,
-                "values": [_slice(rated, label, mask) for label, mask, size in largest if size],
+                "values": [
+                    _slice(rated, label, mask) | {"filter": which}
+                    for label, mask, which, size in largest
+                    if size
+                ],
                 "of": len(sized),
             }
         )
     return found
 
 
-def _dimensions(
-    votes: Votes, definition: Definition
-) -> Iterator[tuple[str, list[tuple[str, np.ndarray]]]]:
+# A value of a dimension: its label, the rows that have it, and what finds them (VoteFilter).
+Value = tuple[str, np.ndarray, dict[str, str]]
+
+
+def _dimensions(votes: Votes, definition: Definition) -> Iterator[tuple[str, list[Value]]]:
     prompts = votes.names.prompts
     of_vote = votes["prompt"]
-    yield "use_case", _by_label([prompt.use_case for prompt in prompts], of_vote)
+    yield "use_case", _by_label("use_case", [prompt.use_case for prompt in prompts], of_vote)
     yield "tag", _by_tag([prompt.tags for prompt in prompts], of_vote)
-    yield "language", _by_label([prompt.language for prompt in prompts], of_vote)
-    groups = []
+    yield "language", _by_label("language", [prompt.language for prompt in prompts], of_vote)
+    groups: list[Value] = []
     for name, people in definition.groups.items():
         inside = np.array([label.name in people for label in votes.names.annotators], dtype=bool)
         who = votes["annotator"]
         known = who >= 0
         mask = np.zeros(len(votes), dtype=bool)
         mask[known] = inside[who[known]]
-        groups.append((name, mask))
+        groups.append((name, mask, {"group": name}))
     yield "annotator_group", groups
-    strengths = [(name, votes["strength"] == code) for code, name in enumerate(STRENGTHS) if name]
+    strengths: list[Value] = [
+        (name, votes["strength"] == code, {"strength": name})
+        for code, name in enumerate(STRENGTHS)
+        if name
+    ]
     yield "strength", strengths
-    campaigns = [
-        (label.name, votes["campaign"] == at) for at, label in enumerate(votes.names.campaigns)
+    campaigns: list[Value] = [
+        (label.name, votes["campaign"] == at, {"campaign": label.key})
+        for at, label in enumerate(votes.names.campaigns)
     ]
     outside = votes["campaign"] < 0
-    yield "round", [*campaigns, *([("imported", outside)] if outside.any() else [])]
-    yield "kind", [("comparisons", votes["vote"] > 0), ("rankings", votes["vote"] < 0)]
+    yield (
+        "round",
+        [*campaigns, *([("imported", outside, {"outside": "1"})] if outside.any() else [])],
+    )
+    yield (
+        "kind",
+        [
+            ("comparisons", votes["vote"] > 0, {"kind": "comparison"}),
+            ("rankings", votes["vote"] < 0, {"kind": "ranking"}),
+        ],
+    )
 
 
-def _by_label(labels: list[str], of_vote: np.ndarray) -> list[tuple[str, np.ndarray]]:
+def _by_label(name: str, labels: list[str], of_vote: np.ndarray) -> list[Value]:
     codes: dict[str, int] = {}
     of_prompt = np.array([codes.setdefault(one, len(codes)) for one in labels], dtype=np.int64)
     rows = of_prompt[of_vote] if len(of_prompt) else np.zeros(0, dtype=np.int64)
-    return [(label, rows == code) for label, code in codes.items() if label]
+    return [(label, rows == code, {name: label}) for label, code in codes.items() if label]
 
 
-def _by_tag(tags: list[tuple[str, ...]], of_vote: np.ndarray) -> list[tuple[str, np.ndarray]]:
+def _by_tag(tags: list[tuple[str, ...]], of_vote: np.ndarray) -> list[Value]:
     having: dict[str, list[int]] = {}
     for at, own in enumerate(tags):
         for tag in own:
             having.setdefault(tag, []).append(at)
     busiest = sorted(having, key=lambda tag: -len(having[tag]))[: 4 * MOST_VALUES]
-    found = []
+    found: list[Value] = []
     for tag in busiest:
         tagged = np.zeros(len(tags), dtype=bool)
         tagged[having[tag]] = True
-        found.append((tag, tagged[of_vote]))
+        found.append((tag, tagged[of_vote], {"tag": tag}))
     return found
 
 

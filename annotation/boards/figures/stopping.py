@@ -34,7 +34,15 @@ def stopping(rated: Rated) -> dict[str, Any]:
                     "decided": value >= 1.0 / ALPHA,
                 }
             )
-    return found
+    return found | _verdict(found, rated.definition.goal)
+
+
+def _verdict(found: dict[str, Any], goal: str) -> dict[str, Any]:
+    """decided: the goal is reached. over: the last of the planned looks is, whatever it said."""
+    asked = found["pairs"][:1] if goal == "leader" else found["pairs"]
+    decided = bool(asked) and all(pair["decided"] for pair in asked)
+    looks, look = found.get("looks"), found.get("look")
+    return {"goal": goal, "decided": decided, "over": bool(look) and look == looks}
 
 
 def _order(rated: Rated) -> list[str]:

@@ -13,7 +13,13 @@ from annotation.boards import page
 from annotation.boards.actions.board import change_board, create_board, delete_board
 from annotation.boards.actions.draw_pairs import open_paired_campaign
 from annotation.boards.actions.refresh_board import ask_for_refresh, refreshing
-from annotation.boards.forms import BoardForm, initial_of
+from annotation.boards.actions.stop_campaigns import (
+    choose_stops,
+    may_stop,
+    stop_where_decided,
+    verdict,
+)
+from annotation.boards.forms import BoardForm, StopsForm, initial_of
 from annotation.boards.pair_form import PairsForm
 from annotation.boards.parts import board_context, planner_context, snapshots_context
 from annotation.boards.queries import board_of, boards_in, estimand, shown
@@ -101,6 +107,12 @@ def board_page(
     if section == "planner":
         context |= planner_context(request, context["figures"])
         context["pair_plans"] = found.pair_plans.select_related("campaign").order_by("-pk")
+        context["verdict"] = verdict(now.content)
+        stopping = list(found.stops.all())
+        context["stops"] = StopsForm(
+            campaigns=may_stop(found), initial={"campaigns": [one.pk for one in stopping]}
+        )
+        context["stopping_campaigns"] = stopping
     if section == "snapshots":
         context |= snapshots_context(found)
     template = "boards/_state.html" if request.headers.get("HX-Request") else "boards/board.html"
@@ -108,6 +120,24 @@ def board_page(
     if request.headers.get("HX-Request") and now.state == "fresh":
         response["HX-Refresh"] = "true"  # the new figures are there: show them
     return response
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def board_stops(request: HttpRequest, workspace: Workspace, board: int) -> HttpResponse:
+    """Choose the campaigns that pause when the stopping rule has decided."""
+    found = board_of(workspace, board)
+    form = StopsForm(request.POST, campaigns=may_stop(found))
+    if form.is_valid():
+        choose_stops(board=found, by=request.user, campaigns=list(form.cleaned_data["campaigns"]))
+        paused = stop_where_decided(board=found, content=shown(found).content)
+        if paused:
+            names = ", ".join(campaign.name for campaign in paused)
+            messages.warning(request, _("The rule has decided already; paused: %s.") % names)
+        else:
+            messages.success(request, _("Kept. They pause by themselves, with the reason."))
+    else:
+        messages.error(request, _("Choose campaigns of this workspace that are not closed."))
+    return redirect("annotation:board_section", workspace.slug, found.pk, "planner")
 
 
 @workspace_page(*READS, methods=("POST",))

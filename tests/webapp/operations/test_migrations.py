@@ -23,6 +23,7 @@ UNRELEASED = (
     "0014_prompt_indexes",
     "0015_settlements",
     "0010_counts_of_boards",
+    "0011_boards_stop_campaigns",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
