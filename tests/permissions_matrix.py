@@ -376,6 +376,12 @@ api_snapshot                         GET    401 403 200 200 404 200 200 200 401
 api_snapshot_download                GET    401 403 200 200 404 200 200 200 401
 api_snapshot_exports                 POST   401 403 403 200 404 200 403 200 401
 api_endpoints                        GET    401 403 200 200 404 200 200 200 401
+api_endpoints                        POST   401 403 403 201 404 201 403 201 401
+api_endpoint                         GET    401 403 200 200 404 200 200 200 401
+api_endpoint                         PATCH  401 403 403 200 404 200 403 200 401
+api_endpoint_retire                  POST   401 403 403 200 404 200 403 200 401
+api_endpoint_restore                 POST   401 403 403 200 404 200 403 200 401
+api_trial_column                     POST   401 403 403 200 404 200 403 200 401
 api_samplings                        GET    401 403 200 200 404 200 200 200 401
 api_samplings                        POST   401 403 403 201 404 201 403 201 401
 api_trials                           POST   401 403 403 201 404 201 403 201 401
@@ -751,6 +757,9 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_samplings", "POST"): Setup(
         lambda world: {"name": "Answers", "models": [f"model-0-{world.ours.slug}"]}
     ),
+    ("api_endpoints", "POST"): Setup({"name": "Copy", "kind": "recorded", "model": "model-0"}),
+    ("api_endpoint", "PATCH"): Setup({"in_arena": True}),
+    ("api_trial_column", "POST"): Setup({"act": "stop"}),
     ("api_trials", "POST"): Setup(
         lambda world: {"prompt": "Hello?", "models": [f"model-0-{world.ours.slug}"]}
     ),

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from training import asking_api, held_out_api, run_api, snapshot_api
 from training.rounds import api as rounds
+from training import asking_api, endpoint_api, held_out_api, run_api, snapshot_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
@@ -18,10 +19,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
         snapshot_api.SnapshotExportsEndpoint.as_view(),
         name="api_snapshot_exports",
     ),
-    path("endpoints/", asking_api.EndpointsEndpoint.as_view(), name="api_endpoints"),
+    path("endpoints/", endpoint_api.EndpointsEndpoint.as_view(), name="api_endpoints"),
+    path("endpoints/<int:endpoint>/", endpoint_api.OneEndpoint.as_view(), name="api_endpoint"),
+    path(
+        "endpoints/<int:endpoint>/retire/",
+        endpoint_api.RetireEndpoint.as_view(),
+        name="api_endpoint_retire",
+    ),
+    path(
+        "endpoints/<int:endpoint>/restore/",
+        endpoint_api.RestoreEndpoint.as_view(),
+        name="api_endpoint_restore",
+    ),
     path("samplings/", asking_api.SamplingsEndpoint.as_view(), name="api_samplings"),
     path("trials/", asking_api.TrialsEndpoint.as_view(), name="api_trials"),
     path("trials/<int:trial>/", asking_api.TrialEndpoint.as_view(), name="api_trial"),
+    path(
+        "trials/<int:trial>/columns/<int:column>/",
+        asking_api.ColumnEndpoint.as_view(),
+        name="api_trial_column",
+    ),
     path("battles/", asking_api.BattlesEndpoint.as_view(), name="api_battles"),
     path("battles/<uuid:battle>/", asking_api.BattleEndpoint.as_view(), name="api_battle"),
     path("battles/<uuid:battle>/vote/", asking_api.VoteEndpoint.as_view(), name="api_vote"),

@@ -1,4 +1,4 @@
-"""/api/v1/workspaces/<slug>/ endpoints/, samplings/, trials/ and battles/: models for programs."""
+"""/api/v1/workspaces/<slug>/ samplings/, trials/ and battles/: models for programs."""
 
 import uuid
 from typing import Any
@@ -13,34 +13,17 @@ from annotation.models import Prompt
 from annotation.models.judgements import Choice
 from annotation.prompt_filter import PromptFilter
 from training.access import MANAGES, READS, WORKS
+from training.actions.ask import ask_again, stop_generation
 from training.actions.battle import LONGEST_QUESTION, ask_on, start_battle, vote
 from training.actions.sample import SamplePlan, sample
 from training.actions.trial import TrialPlan, start_trial
 from training.battle_view import SIDE_STATES, as_json
 from training.generate.requests import LARGEST_SEED, Sampling
-from training.model_queries import askable, batches_in, battles_of, endpoints_with_spend, trials_in
-from training.models import BattleState, EndpointKind, GenerationState, ModelEndpoint, PromptStyle
+from training.model_queries import askable, batches_in, battles_of, trials_in
+from training.models import BattleState, GenerationState, ModelEndpoint, TrialColumn
 from webapp.api.endpoint import Endpoint, Strict
-from webapp.api.filters import Filter
 from webapp.api.permissions import api_workspace
 from webapp.workspaces.access import person_of
-
-
-class EndpointRow(serializers.Serializer):
-    id = serializers.IntegerField()
-    name = serializers.CharField(help_text="The generator's name in campaigns and on boards")
-    kind = serializers.ChoiceField(EndpointKind.choices)
-    style: Any = serializers.ChoiceField(PromptStyle.choices)
-    host = serializers.CharField(help_text="Empty where nothing is asked over HTTP")
-    model = serializers.CharField()
-    key = serializers.CharField(source="shown_key", help_text="Its last four characters")
-    in_arena = serializers.BooleanField()
-    answers = serializers.IntegerField()
-    failures = serializers.IntegerField()
-    tokens = serializers.IntegerField()
-    spent = serializers.DecimalField(max_digits=20, decimal_places=6)
-    budget = serializers.DecimalField(max_digits=14, decimal_places=6, allow_null=True)
-    retired_at = serializers.DateTimeField(allow_null=True)
 
 
 class SamplingRow(serializers.Serializer):
@@ -98,6 +81,7 @@ class TrialBody(Strict):
 
 
 class ColumnRow(serializers.Serializer):
+    id = serializers.IntegerField()
     model = serializers.CharField(source="endpoint.name")
     state = serializers.ChoiceField(GenerationState.choices, source="generation.state")
     text = serializers.CharField(source="generation.text")
@@ -114,6 +98,10 @@ class TrialRow(serializers.Serializer):
     settings: Any = serializers.JSONField()
     answers = ColumnRow(source="columns.all", many=True)
     created_at = serializers.DateTimeField()
+
+
+class ColumnBody(Strict):
+    act = serializers.ChoiceField(["again", "stop"])
 
 
 class SideRow(serializers.Serializer):
@@ -169,17 +157,6 @@ def _named(workspace: Any, names: list[str]) -> tuple[ModelEndpoint, ...]:
             {"models": [f"There is no model {unknown[0][:100]!r} to ask. Allowed: {allowed}."]}
         )
     return tuple(known[name] for name in dict.fromkeys(names))
-
-
-class EndpointsEndpoint(Endpoint):
-    is_list = True
-    serializer_class = EndpointRow
-    filters = {"kind": Filter("kind", choices=EndpointKind.values)}
-    sorts = {"name": "name", "id": "pk"}
-
-    @extend_schema(summary="Models that can be asked, and what they cost")
-    def get(self, request: Request, slug: str) -> Response:
-        return self.paged(endpoints_with_spend(api_workspace(request, slug, *READS)))
 
 
 class SamplingsEndpoint(Endpoint):
@@ -242,6 +219,23 @@ class TrialEndpoint(Endpoint):
     @extend_schema(summary="The answers so far; ask again until all have ended")
     def get(self, request: Request, slug: str, trial: int) -> Response:
         return self.one(_with_columns(api_workspace(request, slug, *MANAGES), trial))
+
+
+class ColumnEndpoint(Endpoint):
+    serializer_class = TrialRow
+
+    @extend_schema(
+        summary="Ask one model of a trial again that gave no answer, or stop it",
+        request=ColumnBody,
+        responses={200: TrialRow},
+    )
+    def post(self, request: Request, slug: str, trial: int, column: int) -> Response:
+        workspace = api_workspace(request, slug, *MANAGES)
+        columns = TrialColumn.objects.select_related("generation__endpoint")
+        found = get_object_or_404(columns, trial__workspace=workspace, trial_id=trial, pk=column)
+        acts = {"again": ask_again, "stop": stop_generation}
+        acts[self.wanted(ColumnBody)["act"]](generation=found.generation)
+        return self.one(_with_columns(workspace, trial))
 
 
 def _with_columns(workspace: Any, pk: int) -> Any:

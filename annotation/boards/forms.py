@@ -130,7 +130,7 @@ class BoardForm(forms.Form):
         label=_("Elo: points per vote"), initial=4, min_value=0.1, max_value=400
     )
     stopping = forms.ChoiceField(label=_("Stopping rule"), choices=STOPPING, initial="none")
-    goal = forms.ChoiceField(label=_("It decides"), choices=GOALS, initial="order")
+    goal = forms.ChoiceField(label=_("It decides"), choices=GOALS, initial="order", required=False)
     looks = forms.IntegerField(label=_("Looks"), initial=5, min_value=1, max_value=20)
     planned_votes = forms.IntegerField(
         label=_("Votes planned"), required=False, min_value=1, max_value=10**9
@@ -169,6 +169,9 @@ class BoardForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = choices
+
+    def clean_goal(self) -> str:
+        return self.cleaned_data["goal"] or "order"
 
     def clean_groups(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

@@ -4,11 +4,13 @@ marks.py says what is new; read_labels.py brings the names and texts beside the 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+from django.db import connection
 from django.db.models import QuerySet
 
 from annotation.boards.read_labels import (
@@ -65,6 +67,12 @@ class Reading:
 
     def read(self, comparisons: QuerySet[Comparison], rankings: QuerySet[Ranking]) -> Iterator[int]:
         """Take the rows in; yields how many judgements were read so far, for whoever waits."""
+        with whole_cursors():
+            yield from self._read(comparisons, rankings)
+
+    def _read(
+        self, comparisons: QuerySet[Comparison], rankings: QuerySet[Ranking]
+    ) -> Iterator[int]:
         known = self.before["vote"]
         seen = 0
         rows = comparisons.order_by("pk").values_list(*COMPARISON_FIELDS)
@@ -204,6 +212,24 @@ class Reading:
         table = np.array(kept, dtype=np.float64).reshape(-1, 6).T
         whole = dict(zip(SCORE_COLUMNS, table[:5].astype(np.int64), strict=False))
         return Scores(**whole, score=table[5], aspects=tuple(aspects))
+
+
+@contextmanager
+def whole_cursors() -> Iterator[None]:
+    """PostgreSQL plans a cursor for its first tenth, which a reading of all rows pays for dearly:
+    nested loops over a million rows where a hash join takes seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW cursor_tuple_fraction")
+        before = cursor.fetchone()[0]
+        cursor.execute("SELECT set_config('cursor_tuple_fraction', '1', false)")
+    try:
+        yield
+    finally:
+        if not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT set_config('cursor_tuple_fraction', %s, false)", [str(before)]
+                )
 
 
 _COLLECTED = tuple(Votes.empty().columns)

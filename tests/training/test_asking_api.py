@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from annotation.actions.add_texts import add_completion, add_prompt
 from annotation.models import Completion, Prompt
 from tests.cast import a_workspace, ann, log_in, mia
 from tests.training.generate.asking import an_endpoint, one, work
-from training.models import Batch
+from training.models import Batch, ModelEndpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +84,77 @@ def test_a_sampling_over_rest_takes_a_filter(client: Client) -> None:
     assert "finds no prompt" in refused.content.decode()
     made = ask(client, "samplings/", body | {"prompts": {"search": "hello"}})
     assert (made.status_code, made.json()["total"]) == (201, Prompt.objects.count())
+
+
+def change(client: Client, path: str, body: dict[str, Any]) -> Any:
+    address = f"/api/v1/workspaces/paper-cups/{path}"
+    return client.patch(address, json.dumps(body), content_type="application/json")
+
+
+def test_an_endpoint_is_added_changed_retired_and_restored(client: Client, settings: Any) -> None:
+    settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1:8000"]
+    log_in(client, mia(a_workspace()))
+    body = {
+        "name": "Served", "kind": "service", "model": "m-7b", "key": "secret-1234",
+        "base_url": "http://127.0.0.1:8000/v1", "price_in": "2.5", "stop": ["\nUser:"],
+    }  # fmt: skip
+    made = ask(client, "endpoints/", body)
+    assert made.status_code == 201, made.content
+    assert "secret-1234" not in made.content.decode()
+    pk = made.json()["id"]
+    row = ModelEndpoint.objects.get(pk=pk)
+    assert (row.key, row.price_in, row.stop) == ("secret-1234", Decimal("2.5"), ["\nUser:"])
+    changed = change(client, f"endpoints/{pk}/", {"in_arena": True})
+    assert changed.json()["in_arena"] is True
+    row.refresh_from_db()
+    assert (row.key, row.model, row.stop) == ("secret-1234", "m-7b", ["\nUser:"]), "the rest stays"
+    assert ask(client, f"endpoints/{pk}/retire/", {}).json()["retired_at"] is not None
+    row.refresh_from_db()
+    assert (row.key, row.in_arena) == ("", False)
+    assert ask(client, f"endpoints/{pk}/restore/", {}).json()["retired_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"name": "first-model", "kind": "recorded", "model": "x"}, "already a model named"),
+        ({"name": "x", "kind": "recorded"}, "Say which model"),
+        ({"name": "x", "kind": "oracle", "model": "x"}, "not a valid choice"),
+        ({"name": "x", "kind": "service", "model": "x", "base_url": "ftp://x"}, "base_url"),
+        ({"name": "x", "kind": "registered", "version": 999999}, "no model 999999"),
+        ({"name": "x", "kind": "recorded", "model": "x", "wings": 2}, "no such field"),
+        ({"name": "x", "kind": "recorded", "model": "x", "most_tokens": 0}, "1 to 32768"),
+    ],
+)
+def test_a_wrong_endpoint_is_refused_with_a_sentence(
+    client: Client, body: dict[str, Any], sentence: str
+) -> None:
+    log_in(client, mia(a_workspace()))
+    refused = ask(client, "endpoints/", body)
+    assert refused.status_code == 400
+    assert sentence in refused.content.decode()
+    assert ModelEndpoint.objects.count() == 2
+
+
+def test_one_column_of_a_trial_is_asked_again_or_stopped(client: Client) -> None:
+    an_endpoint(a_workspace(), "silent", model="nobody")
+    log_in(client, mia(a_workspace()))
+    begun = ask(client, "trials/", {"prompt": "Hello?", "models": ["first-model", "silent"]})
+    work()
+    trial = begun.json()["id"]
+    shown = client.get(f"/api/v1/workspaces/paper-cups/trials/{trial}/").json()["answers"]
+    states = {one["model"]: (one["id"], one["state"]) for one in shown}
+    assert states["silent"][1] == "failed"
+    address = f"trials/{trial}/columns/{states['silent'][0]}/"
+    again = {
+        one["model"]: one["state"]
+        for one in ask(client, address, {"act": "again"}).json()["answers"]
+    }
+    assert again == {"first-model": "done", "silent": "queued"}, "one column, and no other"
+    stopped = ask(client, address, {"act": "stop"}).json()["answers"]
+    assert {one["model"]: one["state"] for one in stopped}["silent"] == "stopped"
+    refused = ask(client, address, {"act": "sing"})
+    assert (refused.status_code, "valid choice" in refused.content.decode()) == (400, True)
+    done = f"trials/{trial}/columns/{states['first-model'][0]}/"
+    kept = ask(client, done, {"act": "again"}).json()["answers"]
+    assert {one["model"]: one["text"] for one in kept}["first-model"] == "f: hello.", "it stays"

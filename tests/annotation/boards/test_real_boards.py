@@ -4,10 +4,15 @@ import csv
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from annotation.actions.import_data import ImportPlan, import_data
-from annotation.boards.queries import read_all
+from annotation.boards.figures.counted import counted
+from annotation.boards.figures.ratings import Rated
+from annotation.boards.figures.references import against_reference
+from annotation.boards.queries import definition_of, read_all
 from annotation.boards.report import board_report
+from annotation.boards.votes import JUDGE
 from annotation.imports.formats.reading_options import Options
 from tests.annotation.boards.material import a_board
 from tests.annotation.imports.files import real_file
@@ -39,12 +44,12 @@ def imported(workspace: Workspace, path: str, **options: Any) -> None:
         plan = ImportPlan(name=path.rpartition("/")[2], options=Options(**options))
         report = import_data(workspace=workspace, by=mia(workspace), file=file, plan=plan)
     assert report.stored, report.broken
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # as autovacuum does outside a test's transaction
 
 
 def figures(workspace: Workspace, source: str, **definition: Any) -> dict[str, Any]:
     board = a_board(workspace, mia(workspace), **definition)
-    from annotation.boards.queries import definition_of
-
     found: dict[str, Any] = board_report(read_all(board), definition_of(board))
     part: dict[str, Any] = found["sources"][source]
     return part
@@ -66,6 +71,44 @@ def test_alpaca_evals_published_win_rates_come_out_of_imported_annotations(
         assert row["standard_error"] == pytest.approx(float(expected["standard_error"]), abs=1e-5)
         assert row["n_total"] == int(expected["n_total"])
         assert row["n_draws"] == int(expected["n_draws"])
+
+
+@pytest.mark.parametrize(
+    ("battles", "table", "reference", "least"),
+    [
+        (
+            "alpaca_eval1_battles.csv.gz",
+            "alpaca_eval_gpt4_leaderboard.csv",
+            "text_davinci_003",
+            42,
+        ),
+        (
+            "alpaca_eval2_battles.csv.gz",
+            "weighted_alpaca_eval_gpt4_turbo_leaderboard.csv",
+            "gpt4_1106_preview",
+            51,
+        ),
+    ],
+)
+def test_every_published_row_of_alpaca_eval_stands_on_one_board(
+    workspace: Workspace, battles: str, table: str, reference: str, least: int
+) -> None:
+    imported(workspace, f"arena/{battles}")
+    board = a_board(workspace, mia(workspace), reference=reference)
+    votes, definition = read_all(board), definition_of(board)
+    found = against_reference(Rated(counted(votes, definition, JUDGE), definition, "judge"))
+    assert found is not None
+    with real_file(f"arena/published/{table}").open(encoding="utf-8", newline="") as file:
+        published = {row[""]: row for row in csv.DictReader(file)}
+    known = [row for row in found["rows"] if row["model"] in published]
+    assert len(known) >= least
+    for row in known:
+        expected = published[row["model"]]
+        # The table stores a judge's share as a float of 32 bits: 1e-7 of 1, here in per cent.
+        for name in ("win_rate", "standard_error"):
+            assert row[name] == pytest.approx(float(expected[name]), abs=1e-5), row["model"]
+        for name in ("n_wins", "n_wins_base", "n_draws", "n_total"):
+            assert row[name] == int(expected[name]), (row["model"], name)
 
 
 def test_the_crowd_of_llmfao_gives_an_order_on_the_board(workspace: Workspace) -> None:
