@@ -24,6 +24,8 @@ UNRELEASED = (
     "0015_settlements",
     "0010_counts_of_boards",
     "0011_boards_stop_campaigns",
+    "0011_counts_of_boards",
+    "0012_boards_stop_campaigns",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 

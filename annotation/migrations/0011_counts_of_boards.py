@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0009_own_prompts_and_few_shot_examples"),
+        ("annotation", "0010_prompts_without_text"),
     ]
 
     operations = [
