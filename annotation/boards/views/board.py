@@ -20,6 +20,7 @@ from annotation.boards.actions.stop_campaigns import (
     verdict,
 )
 from annotation.boards.forms import BoardForm, StopsForm, initial_of
+from annotation.boards.judge_files import judge_files
 from annotation.boards.pair_form import PairsForm
 from annotation.boards.parts import board_context, planner_context, snapshots_context
 from annotation.boards.queries import board_of, boards_in, estimand, shown
@@ -113,6 +114,8 @@ def board_page(
             campaigns=may_stop(found), initial={"campaigns": [one.pk for one in stopping]}
         )
         context["stopping_campaigns"] = stopping
+    if section == "judges":
+        context["judge_files"] = judge_files(workspace)
     if section == "snapshots":
         context |= snapshots_context(found)
     template = "boards/_state.html" if request.headers.get("HX-Request") else "boards/board.html"

@@ -10,6 +10,7 @@ from annotation.actions.import_data import ImportPlan, import_data
 from annotation.boards.figures.counted import counted
 from annotation.boards.figures.ratings import Rated
 from annotation.boards.figures.references import against_reference
+from annotation.boards.judge_files import judge_files
 from annotation.boards.queries import definition_of, read_all
 from annotation.boards.report import board_report
 from annotation.boards.votes import JUDGE
@@ -139,6 +140,8 @@ def test_the_qlora_tournament_gives_its_order_and_its_love_of_the_first_place(
         labels={"1": "left", "2": "right", "3": "tie"},
         judged_by="judge",
     )
+    [file] = judge_files(workspace)
+    assert (file.unread.n, round(4480 * (file.unread.value or 0.0))) == (4480, 13)
     found = figures(workspace, "judge")
     assert found["ratings"]["votes"] == 4480 - 13  # 13 replies could not be read
     ratings = {row["model"]: row["rating"] for row in found["ratings"]["rows"]}
