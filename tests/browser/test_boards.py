@@ -21,14 +21,17 @@ def test_every_part_of_a_board_is_readable(
     votes_among(workspace, votes=260)
     votes_among(workspace, votes=80, source="judge", names=["gpt-4"], seed=8, topic=7)
     board = a_board(workspace, mia(workspace), reference="ant", stopping="e_value")
-    freeze_board(board=board, by=mia(), name="Round 1, before")
+    before = freeze_board(board=board, by=mia(), name="Round 1, before")
+    votes_among(workspace, votes=60, seed=9, topic=7)
+    after = freeze_board(board=board, by=mia(), name="Round 1, after")
     refresh_board(board=board)  # pages only read from here on
     log_in_browser(mia())
     base = f"{live_server.url}/w/{workspace.slug}/boards/"
     pages = [("list", base), ("votes", f"{base}{board.pk}/votes/"), ("new", f"{base}new/")]
     pages += [(name, f"{base}{board.pk}/figures/{name}/") for name in SECTIONS]
+    pages.append(("compare", f"{base}compare/?first={before.pk}&second={after.pk}"))
     # Every part wide and dark; narrow and light those that have a form, a chart or a wide table.
-    narrow = ("ratings", "matrix", "history", "planner", "votes")
+    narrow = ("ratings", "matrix", "history", "planner", "votes", "compare")
     for theme, width in (("dark", 1280), ("light", 360)):
         set_theme(theme)
         page.set_viewport_size({"width": width, "height": 900})
