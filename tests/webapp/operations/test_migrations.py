@@ -26,6 +26,8 @@ UNRELEASED = (
     "0011_boards_stop_campaigns",
     "0011_counts_of_boards",
     "0012_boards_stop_campaigns",
+    "0012_counts_of_boards",
+    "0013_boards_stop_campaigns",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0010_prompts_without_text"),
+        ("annotation", "0011_conversations"),
     ]
 
     operations = [
