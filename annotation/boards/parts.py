@@ -16,12 +16,10 @@ from annotation.models import Board
 from webapp.public_address import public_address
 
 
-def board_context(
-    request: HttpRequest, board: Board, now: Shown, section: str, links: page.Links
-) -> dict[str, Any]:
-    """What the parts of a board need, on its own page as on the public one."""
+def frame(board: Board, now: Shown, section: str, links: page.Links) -> dict[str, Any]:
+    """What stands around every part."""
     figures = now.sources.get(links.source)
-    context: dict[str, Any] = {
+    return {
         "board": board,
         "shown": now,
         "section": section,
@@ -36,6 +34,14 @@ def board_context(
         "links": links,
         "definition": definition_of(board),
     }
+
+
+def board_context(
+    request: HttpRequest, board: Board, now: Shown, section: str, links: page.Links
+) -> dict[str, Any]:
+    """What the parts of a board need, on its own page as on the public one."""
+    context = frame(board, now, section, links)
+    figures = context["figures"]
     if figures is None:
         return context
     if section == "ratings":

@@ -51,6 +51,11 @@ class Shown:
         return (self.content or {}).get("sources", {})
 
     @property
+    def content_key(self) -> str:
+        """Changes whenever the figures of the same votes do: the code has changed."""
+        return str((self.content or {}).get("code_version", ""))
+
+    @property
     def due(self) -> bool:
         """Whether a page may ask for a count by itself: a large board that is watched while votes
         come in must not be counted without a pause."""

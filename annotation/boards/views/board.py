@@ -4,9 +4,10 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from annotation.access import MANAGES, READS
 from annotation.boards import page
@@ -21,10 +22,15 @@ from annotation.boards.actions.stop_campaigns import (
 )
 from annotation.boards.forms import BoardForm, StopsForm, initial_of
 from annotation.boards.judge_files import judge_files
+from annotation.boards.kept_content import kept_body
 from annotation.boards.pair_form import PairsForm
 from annotation.boards.parts import board_context, planner_context, snapshots_context
 from annotation.boards.queries import board_of, boards_in, estimand, shown
 from webapp.workspaces.access import role_of, workspace_page
+from annotation.boards.parts import board_context, frame, planner_context, snapshots_context
+from annotation.boards.queries import Shown, board_of, boards_in, estimand, shown
+from annotation.models import Board
+from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
 
 
@@ -85,6 +91,24 @@ def board_delete(request: HttpRequest, workspace: Workspace, board: int) -> Http
     return render(request, "elements/confirm.html", context)
 
 
+# Parts that are the same for everybody who may read the board.
+WITHOUT_FORMS = ("ratings", "matrix", "reference", "history", "slices", "bias", "robustness")
+
+
+def _kept(request: HttpRequest, board: Board, now: Shown, section: str, links: page.Links) -> str:
+    """The part as HTML; rendered once as long as no figure changes."""
+
+    def make() -> str:
+        context = board_context(request, board, now, section, links)
+        return render_to_string("boards/_body.html", context, request)
+
+    if not now.fingerprint or now.computed_at is None:
+        return make()
+    asked = tuple(sorted((name, request.GET[name]) for name in request.GET))
+    figures = (board.pk, board.version, now.fingerprint, now.content_key)
+    return kept_body((*figures, section, links, asked, get_language()), make)
+
+
 @workspace_page(*READS)
 def board_page(
     request: HttpRequest, workspace: Workspace, board: int, section: str = "ratings"
@@ -98,7 +122,11 @@ def board_page(
         reverse("annotation:board_votes", args=[workspace.slug, found.pk]),
         page.chosen_source(now.content, request.GET.get("source", "")),
     )
-    context = board_context(request, found, now, section, links)
+    if not request.headers.get("HX-Request") and now.state == "fresh" and section in WITHOUT_FORMS:
+        body = _kept(request, found, now, section, links)
+        context = {**frame(found, now, section, links), "body": body}
+    else:
+        context = board_context(request, found, now, section, links)
     context |= {
         "manages": role_of(workspace) in MANAGES,
         "waiting": refreshing(found) if now.state != "fresh" else None,
