@@ -2,9 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training import asking_api, held_out_api, run_api, snapshot_api
-from training.rounds import api as rounds
 from training import asking_api, endpoint_api, held_out_api, run_api, snapshot_api
+from training.rounds import api as rounds
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
