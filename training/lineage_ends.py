@@ -11,8 +11,8 @@ from django.db.models import Count, F, Func, IntegerField, Q, QuerySet, Sum, Val
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from annotation.boards.marks import judgements_of
 from annotation.boards.queries import boards_in, filter_of
-from annotation.boards.read_votes import judgements_of
 from annotation.models import Comparison, Completion, Ranking
 from training.models import DatasetSnapshot, ModelEndpoint, ModelVersion, SnapshotJudgements
 

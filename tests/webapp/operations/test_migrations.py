@@ -28,6 +28,8 @@ UNRELEASED = (
     "0012_boards_stop_campaigns",
     "0012_counts_of_boards",
     "0013_boards_stop_campaigns",
+    "0013_counts_of_boards",
+    "0014_boards_stop_campaigns",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
