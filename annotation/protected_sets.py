@@ -47,7 +47,7 @@ def sets_of(workspace: Workspace) -> list[MeasuringSet]:
 def protected_prompts(workspace_id: int) -> Iterator[tuple[str, QuerySet[Model, int]]]:
     """For each set that protects: by what ("board Round 3"), and the ids of its prompts."""
     # Here and not above: it loads scipy, which a worker that knows the job's name has no need of.
-    from annotation.boards.read_votes import judgements_of
+    from annotation.boards.marks import judgements_of
 
     for campaign in _rows(Campaign, workspace_id).filter(protects=True):
         items = Item.objects.filter(campaign=campaign).order_by()

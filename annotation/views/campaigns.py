@@ -112,8 +112,7 @@ def _overview(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "guidelines": newest,
         "guidelines_text": render_markdown(newest.text) if newest and newest.text else None,
         "manages": role_of(workspace) in MANAGES,
-        "manages": workspace.role in MANAGES,
-        "reads_boards": workspace.role in READS,
+        "reads_boards": role_of(workspace) in READS,
         "works": campaigns_to_work_in(request.user, workspace).filter(pk=campaign.pk).exists(),
         "steps": [
             (state, label)

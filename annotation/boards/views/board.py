@@ -24,13 +24,10 @@ from annotation.boards.forms import BoardForm, StopsForm, initial_of
 from annotation.boards.judge_files import judge_files
 from annotation.boards.kept_content import kept_body
 from annotation.boards.pair_form import PairsForm
-from annotation.boards.parts import board_context, planner_context, snapshots_context
-from annotation.boards.queries import board_of, boards_in, estimand, shown
-from webapp.workspaces.access import role_of, workspace_page
 from annotation.boards.parts import board_context, frame, planner_context, snapshots_context
 from annotation.boards.queries import Shown, board_of, boards_in, estimand, shown
 from annotation.models import Board
-from webapp.workspaces.access import workspace_page
+from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
 
 

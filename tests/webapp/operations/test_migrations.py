@@ -22,14 +22,8 @@ UNRELEASED = (
     "0013_protected_sets",
     "0014_prompt_indexes",
     "0015_settlements",
-    "0010_counts_of_boards",
-    "0011_boards_stop_campaigns",
-    "0011_counts_of_boards",
-    "0012_boards_stop_campaigns",
-    "0012_counts_of_boards",
-    "0013_boards_stop_campaigns",
-    "0013_counts_of_boards",
-    "0014_boards_stop_campaigns",
+    "0016_counts_of_boards",
+    "0017_boards_stop_campaigns",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0012_limits_of_a_day"),
+        ("annotation", "0015_settlements"),
     ]
 
     operations = [

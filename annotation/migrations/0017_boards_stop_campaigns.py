@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0013_counts_of_boards"),
+        ("annotation", "0016_counts_of_boards"),
     ]
 
     operations = [
