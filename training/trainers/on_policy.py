@@ -29,6 +29,7 @@ from training.trainers.rollout import PaddedBatch, Rollout
 from training.trainers.run_directory import Run
 from training.trainers.sharding import whole_weights
 from training.trainers.stepwise import Stepwise
+from training.trainers.vocabulary_layers import tune_for_cpu
 
 
 class OnPolicy(Stepwise):
@@ -51,6 +52,9 @@ class OnPolicy(Stepwise):
             )
         for network in self.actors.all() if processes.sharding != "none" else ():
             network.share_out(processes.sharding, processes.device)
+        if processes.sharding == "none" and processes.device.type == "cpu":
+            for module in {network.module for network in self.actors.all()}:
+                tune_for_cpu(module)
         self.optimiser = make_optimiser(self.training, self.trained_groups())
         self.first = FirstForwards(self.config, processes)
 
