@@ -29,6 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # Argon2 is slow on purpose; tests/webapp/test_settings.py looks at the real setting.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if "DATABASE_URL" in os.environ:  # given by the person, or inherited by a worker
+        # Two workers have a run 1 each, in databases of their own: their folders must not meet.
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+            settings.VAR_DIR = settings.VAR_DIR / worker
+            settings.ARTIFACTS_URL = str(settings.VAR_DIR / "artifacts")
+            os.environ["ARTIFACTS_URL"] = settings.ARTIFACTS_URL
         return
 
     stack = contextlib.ExitStack()
@@ -38,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # pytest-django has read the settings by now; child processes read the environment.
     settings.DATABASES["default"]["HOST"] = str(socket)
     settings.ARTIFACTS_URL = str(folder / "artifacts")
+    settings.VAR_DIR = folder
     no_broker = f"redis+socket://{folder}/no-broker.sock"  # never the hints of a running ./run
     settings.CELERY_BROKER_URL = no_broker
     os.environ.update(
