@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -15,10 +15,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation.access import READS, WORKS, campaigns_to_work_in
-from annotation.actions.assign import assign
+from annotation.actions.assign import hand_out
 from annotation.actions.grow import context_of
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
+from annotation.desk import HeldItem, assignment_at_work, campaign_at_work
 from annotation.domain.answers import LETTERS, Unanswered
 from annotation.domain.few_shot import MOST_PAIRS
 from annotation.domain.rating_scales import SpanLabel
@@ -26,7 +27,7 @@ from annotation.models import Assignment, Campaign, Completion
 from annotation.models.campaigns import Kind, State, Step
 from annotation.models.conversations import Objection
 from annotation.models.judgements import Choice, Strength
-from annotation.queries import campaigns_with_progress, held_assignment
+from annotation.queries import campaigns_with_progress
 from annotation.ratings import ratings_in, scales_of
 from annotation.work_form import read_submission
 from webapp.api.endpoint import Endpoint, Strict
@@ -132,11 +133,17 @@ class AnswerBody(Strict):
     parts = PartBody(many=True, required=False)
     comment = serializers.CharField(required=False, max_length=5000, allow_blank=True)
     seconds = serializers.FloatField(required=False, min_value=0, max_value=86_400)
+    next = serializers.BooleanField(
+        default=False, help_text="Take the next item in the same request: `item` in the answer"
+    )
 
 
 class SubmittedRow(serializers.Serializer):
-    id = serializers.IntegerField(source="pk")
+    id = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+    item = ItemRow(
+        required=False, allow_null=True, help_text="Only with `next`: what you are to do now"
+    )
 
 
 class SkipBody(Strict):
@@ -176,9 +183,11 @@ class ClaimEndpoint(Endpoint):
     )
     def post(self, request: Request, slug: str, campaign: int) -> Response:
         workspace = api_workspace(request, slug, *WORKS)
-        found = get_object_or_404(campaigns_to_work_in(request.user, workspace), pk=campaign)
-        held = assign(campaign=found, annotator=person_of(request))
-        return self.one({"item": _item(found, held) if held is not None else None})
+        found, desk = campaign_at_work(request.user, workspace, campaign)
+        if found is None:
+            raise Http404
+        held = hand_out(campaign=found, annotator=person_of(request), desk=desk)
+        return Response({"item": _item(found, held) if held is not None else None})
 
 
 class SubmitEndpoint(Endpoint):
@@ -189,7 +198,9 @@ class SubmitEndpoint(Endpoint):
     )
     def post(self, request: Request, slug: str, campaign: int, assignment: int) -> Response:
         held = _assignment(request, slug, campaign, assignment)
-        form = _fields(held.campaign, self.wanted(AnswerBody))
+        body = self.wanted(AnswerBody)
+        goes_on = body.pop("next")
+        form = _fields(held.campaign, body)
         try:
             submission = replace(
                 read_submission(held.asks, held.shown_order, form),
@@ -200,7 +211,13 @@ class SubmitEndpoint(Endpoint):
             raise ValidationError(str(missing)) from None
         except (AssignmentLost, KeyReused) as lost:
             raise Lost(str(lost)) from None
-        return self.one(row, status=201)
+        answer: dict[str, Any] = {"id": row.pk, "created_at": row.created_at}
+        if goes_on:
+            person = person_of(request)
+            found, desk = campaign_at_work(person, held.campaign.workspace, campaign)
+            item = hand_out(campaign=found, annotator=person, desk=desk) if found else None
+            answer["item"] = _item(found, item) if found and item else None
+        return Response(answer, status=201)
 
 
 class SkipEndpoint(Endpoint):
@@ -247,15 +264,9 @@ def _fields(campaign: Campaign, body: dict[str, Any]) -> dict[str, str]:
 
 def _assignment(request: Request, slug: str, campaign: int, pk: int) -> Assignment:
     workspace = api_workspace(request, slug, *WORKS)
-    found = get_object_or_404(
-        Assignment.objects.select_related("item__prompt", "campaign__workspace"),
-        campaign__workspace=workspace,
-        campaign_id=campaign,
-        pk=pk,
-    )
-    may = campaigns_to_work_in(request.user, workspace).filter(pk=campaign).exists()
-    if not may and held_assignment(request.user, found.campaign) != found:
-        get_object_or_404(Assignment.objects.none())
+    found = assignment_at_work(request.user, workspace, campaign, pk)
+    if found is None:
+        raise Http404
     return found
 
 
@@ -269,23 +280,41 @@ def _messages(held: Assignment, texts: dict[int, Completion]) -> list[dict[str, 
     return messages
 
 
-def _item(campaign: Campaign, held: Assignment) -> dict[str, Any]:
+def _turn(pk: int) -> dict[str, Any]:
+    """What a step of a conversation shows."""
+    held = Assignment.objects.select_related("item__prompt", "item__turn").get(pk=pk)
     texts = Completion.objects.in_bulk(held.shown_order)
+    item = held.item
+    shown = [] if item.step == Step.QUESTION else held.shown_order  # there they are messages
     return {
-        "assignment": held.pk,
+        "step": item.step,
+        "reviewed": item.turn.text if item.step == Step.REVIEW and item.turn else "",
+        "messages": _messages(held, texts),
+        "answers": [
+            {"letter": letter, "text": texts[one].text}
+            for letter, one in zip(LETTERS, shown, strict=False)
+        ],
+    }
+
+
+def _item(campaign: Campaign, held: HeldItem) -> dict[str, Any]:
+    """As ItemRow says it. Everything in it is plain already, so no serializer is asked."""
+    asks = ScaleRow(scales_of(campaign), many=True).data if campaign.asks else []
+    row: dict[str, Any] = {
+        "assignment": held.assignment,
         "attempt": held.attempt,
         "kind": campaign.kind,
-        "step": held.item.step,
-        "reviewed": held.item.turn.text if held.item.step == Step.REVIEW and held.item.turn else "",
-        "messages": _messages(held, texts),
-        "use_case": held.item.use_case,
+        "step": "",
+        "reviewed": "",
+        "messages": held.messages,
+        "use_case": held.use_case,
         "use_cases": campaign.use_cases,
         "pairs": campaign.pairs if campaign.kind == Kind.FEW_SHOT else 0,
         "answers": [
-            {"letter": letter, "text": texts[pk].text}
-            for letter, pk in zip(LETTERS, held.shown_order, strict=False)
-            if held.item.step != Step.QUESTION  # there it is a part of the messages
+            {"letter": letter, "text": text}
+            for letter, text in zip(LETTERS, held.texts, strict=False)
         ],
-        "asks": scales_of(campaign) if campaign.asks else [],
+        "asks": asks,
         "lease_until": held.lease_until,
     }
+    return row | _turn(held.assignment) if campaign.kind == Kind.CONVERSATION else row

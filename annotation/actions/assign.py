@@ -17,15 +17,17 @@ from django.utils import timezone
 from annotation.actions.give_back import release_expired
 from annotation.actions.grow import continue_waiting
 from annotation.boards.actions.draw_pairs import draw_more
+from annotation.desk import Desk, HeldItem, desk_of, held_item, shown_of
 from annotation.domain.gold import check_is_due
 from annotation.models import Assignment, Campaign
 from annotation.models.campaigns import Kind, Purpose
 from annotation.queries import done_today, handed, held_assignment
-from annotation.standings import is_stopped, training_of
+from annotation.standings import training_of
 
 # A check is one for everybody, so it needs no slot: the row is made when it is handed out. Hidden
 # ones come in an order of each person's own.
 CHECK = """
+WITH handed AS (
 INSERT INTO annotation_assignment
     (campaign_id, item_id, state, annotator_id, attempt, lease_until, claimed_at, purpose,
      shown_order)
@@ -43,30 +45,33 @@ WHERE item.campaign_id = %(campaign)s AND item.purpose = %(purpose)s
       WHERE skip.item_id = item.id AND skip.annotator_id = %(user)s)
 ORDER BY CASE item.purpose WHEN 'training' THEN '' ELSE md5(item.id || ':' || %(user)s) END, item.id
 LIMIT 1
-RETURNING id
+RETURNING *)
 """
 
+# Two traps, both seen: the planner reads `ORDER BY id` as leave to walk the primary key from its
+# beginning, through everything that is answered already; `id + 0` is a column of one index only,
+# that of the open slots. And it turns NOT EXISTS into a join with everything that this person ever
+# did; a subquery that gives a value is asked once for each candidate, and there is mostly one.
 CLAIM = """
 WITH next AS (
     SELECT slot.id
     FROM annotation_assignment slot
     WHERE slot.campaign_id = %(campaign)s
       AND slot.state = 'open'
-      AND NOT EXISTS (
-          SELECT FROM annotation_assignment done
-          WHERE done.item_id = slot.item_id AND done.annotator_id = %(user)s)
-      AND NOT EXISTS (
-          SELECT FROM annotation_skip skip
-          WHERE skip.item_id = slot.item_id AND skip.annotator_id = %(user)s)
+      AND (SELECT true FROM annotation_assignment done
+           WHERE done.item_id = slot.item_id AND done.annotator_id = %(user)s
+             AND done.repeat_of_id IS NULL) IS NULL
+      AND (SELECT true FROM annotation_skip skip
+           WHERE skip.item_id = slot.item_id AND skip.annotator_id = %(user)s) IS NULL
       AND NOT EXISTS (
           SELECT FROM annotation_itemcompletion shown
           JOIN annotation_completion answer ON answer.id = shown.completion_id
           WHERE shown.item_id = slot.item_id AND answer.author_id = %(user)s)
       {more}
-    ORDER BY slot.id
+    ORDER BY slot.id + 0
     LIMIT 1
     FOR UPDATE OF slot SKIP LOCKED
-)
+), handed AS (
 UPDATE annotation_assignment slot
 SET state = 'leased', annotator_id = %(user)s, attempt = slot.attempt + 1,
     lease_until = now() + make_interval(mins => %(minutes)s), claimed_at = now(),
@@ -75,7 +80,7 @@ SET state = 'leased', annotator_id = %(user)s, attempt = slot.attempt + 1,
         FROM annotation_itemcompletion shown WHERE shown.item_id = slot.item_id), '{}')
 FROM next
 WHERE slot.id = next.id
-RETURNING slot.id, set_config('synchronous_commit', %(commit)s, true)
+RETURNING slot.*, set_config('synchronous_commit', %(commit)s, true))
 """
 
 # In a conversation nobody reviews or answers a text of their own.
@@ -86,6 +91,7 @@ OWN_TURN = """
 """
 
 REPEAT = """
+WITH handed AS (
 INSERT INTO annotation_assignment
     (campaign_id, item_id, state, annotator_id, repeat_of_id, attempt, lease_until, claimed_at,
      shown_order)
@@ -100,7 +106,7 @@ WHERE first.campaign_id = %(campaign)s AND first.annotator_id = %(user)s
   AND NOT EXISTS (SELECT FROM annotation_assignment again WHERE again.repeat_of_id = first.id)
 ORDER BY first.submitted_at
 LIMIT 1
-RETURNING id
+RETURNING *)
 """
 
 
@@ -110,38 +116,58 @@ def assign(*, campaign: Campaign, annotator: Any) -> Assignment | None:
     None when there is nothing (more) for this person here. The caller has checked that the person
     may work in this campaign (annotation.access.campaigns_to_work_in).
     """
-    held = held_assignment(annotator, campaign)
-    if held is not None or not _may_take_more(campaign, annotator):
-        return held
-    # Nothing: or another window of the same person got it, or the next batch of pairs is due.
-    if not _hand_out(campaign, annotator) and (draw_more(campaign) or _went_on(campaign)):
-        _hand_out(campaign, annotator)
+    if hand_out(campaign=campaign, annotator=annotator) is None:
+        return None
     return held_assignment(annotator, campaign)
 
 
-def _hand_out(campaign: Campaign, annotator: Any) -> bool:
-    """Training first, then the real work with repeats and checks between; whether there was any."""
-    entry = training_of(annotator, campaign)
-    if entry.open:
-        return _run(CHECK, campaign, annotator, Purpose.TRAINING)
-    if not entry.admitted:
-        return False
+def hand_out(*, campaign: Campaign, annotator: Any, desk: Desk | None = None) -> HeldItem | None:
+    """The same, with just what is shown of the item: one statement where nothing is mixed in.
+
+    `desk`: what the caller has just read of it.
+    """
+    desk = desk or desk_of(campaign, annotator)
+    if desk.held is not None:
+        return held_item(desk.held)
+    if desk.stopped or not _may_take_more(campaign, annotator):
+        return None
+    item = _next(campaign, annotator, desk.trains)
+    # The next batch of pairs is due, or what a conversation waited for.
+    if item is None and (draw_more(campaign) or _went_on(campaign)):
+        item = _next(campaign, annotator, desk.trains)
+    if item is None:  # or another window of the same person got it meanwhile
+        held = desk_of(campaign, annotator).held
+        item = held_item(held) if held is not None else None
+    return item
+
+
+def _next(campaign: Campaign, annotator: Any, trains: bool) -> HeldItem | None:
+    """Training first, then the real work with repeats and checks between."""
+    if trains:
+        entry = training_of(annotator, campaign)
+        if entry.open:
+            return _run(CHECK, campaign, annotator, Purpose.TRAINING)
+        if not entry.admitted:
+            return None
     if campaign.gold_share or campaign.repeat_share or campaign.cap is not None:
         done = handed(annotator, campaign)
         if campaign.cap is not None and done.work >= campaign.cap:
-            return False
-        if check_is_due(campaign.pk, annotator.pk, done.all, campaign.gold_share) and _run(
-            CHECK, campaign, annotator, Purpose.GOLD
-        ):
-            return True
+            return None
+        if check_is_due(campaign.pk, annotator.pk, done.all, campaign.gold_share):
+            check = _run(CHECK, campaign, annotator, Purpose.GOLD)
+            if check is not None:
+                return check
         due = int(done.work * campaign.repeat_share)
-        if done.repeats < due and _run(REPEAT, campaign, annotator):
-            return True
+        if done.repeats < due:
+            again = _run(REPEAT, campaign, annotator)
+            if again is not None:
+                return again
     claim = CLAIM.replace("{more}", OWN_TURN if campaign.kind == Kind.CONVERSATION else "")
-    if _run(claim, campaign, annotator):
-        return True
-    release_expired(campaign=campaign)  # only where the queue looks empty: it is a write
-    return _run(claim, campaign, annotator)
+    claimed = _run(claim, campaign, annotator)
+    if claimed is None:
+        release_expired(campaign=campaign)  # only where the queue looks empty: it is a write
+        claimed = _run(claim, campaign, annotator)
+    return claimed
 
 
 def _went_on(campaign: Campaign) -> bool:
@@ -149,8 +175,10 @@ def _went_on(campaign: Campaign) -> bool:
         return continue_waiting(campaign)
 
 
-def _run(statement: str, campaign: Campaign, annotator: Any, purpose: str = Purpose.WORK) -> bool:
-    """Whether the statement handed something out; False too when a second tab was faster."""
+def _run(
+    statement: str, campaign: Campaign, annotator: Any, purpose: str = Purpose.WORK
+) -> HeldItem | None:
+    """What the statement handed out; None too when a second tab was faster."""
     values = {
         "campaign": campaign.pk,
         "user": annotator.pk,
@@ -159,16 +187,15 @@ def _run(statement: str, campaign: Campaign, annotator: Any, purpose: str = Purp
         "commit": "on" if connection.in_atomic_block else "off",
     }
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchone() is not None
+        if not connection.in_atomic_block:  # a statement is a transaction; no BEGIN, no COMMIT
+            return shown_of(statement, values)
+        with transaction.atomic():
+            return shown_of(statement, values)
     except IntegrityError:
-        return False
+        return None
 
 
 def _may_take_more(campaign: Campaign, annotator: Any) -> bool:
     if campaign.deadline is not None and campaign.deadline < timezone.now():
         return False
-    if campaign.daily is not None and done_today(annotator, campaign) >= campaign.daily:
-        return False
-    return not is_stopped(annotator, campaign)
+    return campaign.daily is None or done_today(annotator, campaign) < campaign.daily

@@ -11,9 +11,8 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotation.actions.grow import after_ranking, lock
@@ -26,11 +25,9 @@ from annotation.boards.actions.stop_campaigns import look_soon
 from annotation.domain import answers
 from annotation.models import (
     Assignment,
-    Campaign,
     Comparison,
     Conversation,
     Demonstration,
-    Draft,
     Marking,
     Ranking,
     RankingEntry,
@@ -38,8 +35,7 @@ from annotation.models import (
     Review,
     Turn,
 )
-from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import Kind, Purpose, State, Step
+from annotation.models.campaigns import Kind, Purpose, Step
 from annotation.ratings import Ratings
 from webapp.audit.actions.record import record
 
@@ -55,6 +51,25 @@ KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
     Step.REVIEW: (Review, answers.Review),
     Step.RANK: (Ranking, answers.RankedAnswers),
 }
+
+# No join in the UPDATE: it would move the conditions into a subquery, which PostgreSQL does not
+# look at again after waiting for a row that somebody else has just released.
+TAKE = """
+WITH held AS (
+    UPDATE annotation_assignment slot
+    SET state = 'submitted', submitted_at = clock_timestamp(), lease_until = NULL
+    WHERE slot.id = %(assignment)s AND slot.annotator_id = %(annotator)s
+      AND slot.attempt = %(attempt)s AND slot.state = 'leased'
+      AND slot.campaign_id IN (
+          SELECT id FROM annotation_campaign campaign
+          WHERE campaign.id = slot.campaign_id AND campaign.state <> 'closed')
+    RETURNING slot.item_id, slot.annotator_id
+), kept AS (
+    DELETE FROM annotation_draft draft USING held
+    WHERE draft.item_id = held.item_id AND draft.annotator_id = held.annotator_id
+)
+SELECT count(*) FROM held
+"""
 
 
 @dataclass(frozen=True)
@@ -142,25 +157,12 @@ def _store(
     model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
 ) -> Judged:
     conversation = lock(assignment.item)
-    # No join here: it would move the conditions into a subquery, which PostgreSQL does not look at
-    # again after waiting for a row that somebody else has just released.
-    accepting = Campaign.objects.filter(pk=assignment.campaign_id).exclude(state=State.CLOSED)
-    held = Assignment.objects.filter(
-        pk=assignment.pk,
-        annotator=annotator,
-        attempt=submission.attempt,
-        state=AssignmentState.LEASED,
-        campaign_id__in=accepting.values("pk"),
-    )
-    if not held.update(
-        state=AssignmentState.SUBMITTED, submitted_at=timezone.now(), lease_until=None
-    ):
+    if not _take(assignment, annotator, submission):
         raise AssignmentLost
     judged = _keep(model, assignment, annotator, submission, conversation)
     if conversation is not None and isinstance(judged, Ranking):
         after_ranking(conversation, assignment.item)
     _keep_ratings(judged, assignment, submission)
-    Draft.objects.filter(item_id=assignment.item_id, annotator=annotator).delete()
     record(
         actor=annotator,
         action=f"{assignment.asks}.submit",
@@ -208,6 +210,18 @@ def _keep(
     if isinstance(judged, Demonstration) and judged.rewritten_from_id is not None:
         prefer_the_rewritten(demonstration=judged, assignment=assignment)
     return judged
+
+
+def _take(assignment: Assignment, annotator: Any, submission: Submission) -> bool:
+    """Close the slot if this claim of it still holds; the draft has served its purpose then."""
+    values = {
+        "assignment": assignment.pk,
+        "annotator": annotator.pk,
+        "attempt": submission.attempt,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE, values)
+        return bool(cursor.fetchone()[0])
 
 
 def _keep_ratings(judged: Judged, assignment: Assignment, submission: Submission) -> None:

@@ -8,7 +8,7 @@ and submitting rewrites them all day.
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from annotation.models.campaigns import Campaign, Item, Purpose
 
@@ -72,10 +72,11 @@ class Assignment(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["campaign", "id"],
+            models.Index(  # the queue; annotation.actions.assign says why `id + 0`
+                F("campaign"),
+                F("id") + 0,
                 condition=Q(state=AssignmentState.OPEN),
-                name="assignment_open",
+                name="assignment_queue",
             ),
             models.Index(
                 fields=["lease_until"],

@@ -4,12 +4,16 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from annotation.actions.assign import CLAIM
 from annotation.models import Comparison, Draft, Ranking, Skip
 from annotation.models.campaigns import Campaign, Kind
 from tests.annotation.material import a_campaign
 from tests.cast import a_workspace, ann, eve, log_in, mia
+from webapp.api.actions.token import create_token
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +81,65 @@ def test_a_stranger_finds_nothing() -> None:
     _client, campaign = anns()
     stranger = log_in(Client(), eve(a_workspace("Tea spoons")))
     assert call(stranger, campaign, "claim/").status_code == 404
+
+
+def answer_of(item: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"key": str(uuid.uuid4()), "attempt": item["attempt"], "choice": "left", **more}
+
+
+def test_the_next_item_comes_with_the_answer_when_it_is_asked_for() -> None:
+    client, campaign = anns()
+    first = call(client, campaign, "claim/").json()["item"]
+    path = f"assignments/{first['assignment']}/submit/"
+    body = answer_of(first, next=True)
+    second = call(client, campaign, path, **body).json()["item"]
+    assert second["assignment"] != first["assignment"]
+    assert call(client, campaign, path, **body).json()["item"] == second  # sent twice: the same
+    path = f"assignments/{second['assignment']}/submit/"
+    done = call(client, campaign, path, **answer_of(second, next=True)).json()
+    assert done["item"] is None
+
+
+def steps_of(workspace: Any, items: int, done: int) -> tuple[int, int]:
+    """How many statements a claim and a submission send after `done` others."""
+    campaign = a_campaign(workspace, mia(workspace), items=items)
+    _row, secret = create_token(user=ann(workspace), name="steps", scope="write", days=1)
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    sent = (0, 0)
+    for _ in range(done + 1):
+        with CaptureQueriesContext(connection) as claim:
+            item = call(client, campaign, "claim/").json()["item"]
+        path = f"assignments/{item['assignment']}/submit/"
+        with CaptureQueriesContext(connection) as submission:
+            assert call(client, campaign, path, **answer_of(item)).status_code == 201
+        sent = len(claim), len(submission)
+    return sent
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_takes_at_most_twelve_statements_however_much_there_is() -> None:
+    workspace = a_workspace()
+    few, many = steps_of(workspace, items=3, done=2), steps_of(workspace, items=40, done=20)
+    assert few == many
+    assert sum(many) <= 12
+
+
+def test_a_claim_looks_at_the_open_slots_only() -> None:
+    """Neither at what is answered already nor at everything that this person did."""
+    workspace = a_workspace()
+    campaign = a_campaign(workspace, mia(workspace), items=2)
+    values = {"campaign": campaign.pk, "user": ann(workspace).pk, "minutes": 5, "commit": "on"}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO annotation_assignment
+                (campaign_id, item_id, state, attempt, shown_order, purpose)
+            SELECT campaign_id, id, 'open', 0, '{}', 'work'
+            FROM annotation_item, generate_series(1, 3000)"""
+        )
+        cursor.execute("ANALYZE annotation_assignment")
+        claim = CLAIM.replace("{more}", "")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {claim} SELECT FROM handed", values)
+        plan = str(cursor.fetchone()[0])
+    assert "'Index Name': 'assignment_queue'" in plan
+    assert "assignment_of_a_person" not in plan
+    assert "annotator_id_" not in plan

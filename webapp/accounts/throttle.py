@@ -14,9 +14,10 @@ from webapp.accounts.models import Throttle
 
 COUNT = """
 INSERT INTO accounts_throttle AS kept (key, count, resets_at)
-VALUES (%(key)s, 1, clock_timestamp() + make_interval(secs => %(seconds)s))
+VALUES (%(key)s, %(count)s, clock_timestamp() + make_interval(secs => %(seconds)s))
 ON CONFLICT (key) DO UPDATE SET
-    count = CASE WHEN kept.resets_at <= clock_timestamp() THEN 1 ELSE kept.count + 1 END,
+    count = CASE WHEN kept.resets_at <= clock_timestamp() THEN %(count)s
+        ELSE kept.count + %(count)s END,
     resets_at = CASE WHEN kept.resets_at <= clock_timestamp()
         THEN clock_timestamp() + make_interval(secs => %(seconds)s) ELSE kept.resets_at END
 RETURNING count, GREATEST(0, EXTRACT(EPOCH FROM resets_at - clock_timestamp()))
@@ -36,10 +37,21 @@ class Limit:
 
     def take(self, who: str) -> int:
         """Count one attempt of `who`. Returns 0 if it is allowed, else the seconds to wait."""
+        granted, left = self.take_several(who, 1)
+        return 0 if granted else max(1, int(left))
+
+    def take_several(self, who: str, count: int) -> tuple[int, float]:
+        """Count `count` attempts of `who`: how many of them are allowed, seconds to the end of
+        the window."""
+        values: dict[str, str | int] = {
+            "key": self._key(who),
+            "seconds": self.seconds,
+            "count": count,
+        }
         with connection.cursor() as cursor:
-            cursor.execute(COUNT, {"key": self._key(who), "seconds": self.seconds})
-            count, wait = cursor.fetchone()
-        return 0 if count <= self.allowed else max(1, int(wait))
+            cursor.execute(COUNT, values)
+            counted, left = cursor.fetchone()
+        return max(0, min(count, self.allowed - (counted - count))), float(left)
 
     def give_back(self, who: str) -> None:
         """Uncount one attempt that turned out well."""

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from webapp.api.authentication import token_in
 from webapp.api.models import ApiToken
-from webapp.workspaces.access import check_role, refuse, workspaces_of
+from webapp.workspaces.access import check_role, refuse, workspace_of, workspaces_of
 from webapp.workspaces.models import Workspace
 
 
@@ -50,8 +50,10 @@ def api_workspace(request: Request, slug: str, *roles: str) -> Workspace:
         Http404: the caller cannot see it.
         PermissionDenied: the role is not one of `roles`, or it is archived and this is a write.
     """
-    workspace = visible_workspaces(request).filter(slug=slug).first()
-    if workspace is None:
+    workspace = workspace_of(request.user, slug)
+    token = token_in(request)
+    bound = token.workspace_id if token else None
+    if workspace is None or (bound and bound != workspace.pk):
         raise Http404(_("There is no such workspace, or you are not a member of it."))
     check_role(request, workspace, roles)
     if workspace.archived_at and request.method not in SAFE_METHODS:

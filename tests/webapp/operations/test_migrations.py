@@ -24,6 +24,7 @@ UNRELEASED = (
     "0015_settlements",
     "0016_counts_of_boards",
     "0017_boards_stop_campaigns",
+    "0018_a_queue_that_stays_short",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
 
