@@ -69,6 +69,21 @@ def progress(campaign: Campaign) -> Progress:
     )
 
 
+def unanswered(campaign: Campaign) -> QuerySet[Assignment]:
+    """The slots that are free or held: none are left when the campaign is finished."""
+    return Assignment.objects.filter(
+        campaign=campaign,
+        repeat_of__isnull=True,
+        purpose=Purpose.WORK,
+        state__in=[AssignmentState.OPEN, AssignmentState.LEASED],
+    )
+
+
+def told_of(campaign: Campaign) -> dict[str, Any]:
+    """What a webhook is told of a campaign."""
+    return {"campaign": campaign.pk, "name": campaign.name, "kind": campaign.kind}
+
+
 def campaigns_with_progress(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
     """Each campaign with `.slots` and `.finished`, counted by the database in the same query."""
     regular = Assignment.objects.filter(

@@ -42,6 +42,13 @@ workspace_invitations                POST   302 403 403 200 404 200 302 302 302
 workspace_invitation_resend          POST   302 403 403 200 404 200 302 302 302
 workspace_invitation_revoke          GET    302 403 403 200 404 200 302 302 302
 workspace_invitation_revoke          POST   302 403 403 302 404 302 302 302 302
+webhooks                             GET    302 403 403 200 404 200 302 302 302
+webhooks                             POST   302 403 403 200 404 200 302 302 302
+webhook_rotate                       POST   302 403 403 200 404 200 302 302 302
+webhook_remove                       GET    302 403 403 200 404 200 302 302 302
+webhook_remove                       POST   302 403 403 302 404 302 302 302 302
+webhook_test                         POST   302 403 403 302 404 302 302 302 302
+webhook_resend                       POST   302 403 403 302 404 302 302 302 302
 workspace_audit                      GET    302 403 403 200 404 200 302 302 302
 account_profile                      GET    302 200 200 200 200 200 302 302 302
 account_profile                      POST   302 302 302 302 302 302 302 302 302
@@ -334,6 +341,12 @@ api_members                          GET    401 403 200 200 404 200 200 200 401
 api_member                           DELETE 401 403 403 204 404 204 403 204 401
 api_member                           GET    401 403 200 200 404 200 200 200 401
 api_member                           PATCH  401 403 403 200 404 200 403 200 401
+api_webhooks                         GET    401 403 403 200 404 200 200 200 401
+api_webhooks                         POST   401 403 403 201 404 201 403 201 401
+api_webhook                          DELETE 401 403 403 204 404 204 403 204 401
+api_webhook_secret                   POST   401 403 403 200 404 200 403 200 401
+api_deliveries                       GET    401 403 403 200 404 200 200 200 401
+api_delivery_again                   POST   401 403 403 201 404 201 403 201 401
 api_invitations                      GET    401 403 403 200 404 200 200 200 401
 api_invitations                      POST   401 403 403 201 404 201 403 201 401
 api_invitation                       DELETE 401 403 403 204 404 204 403 204 401
@@ -852,6 +865,8 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_workspace", "PATCH"): Setup({"name": "Other cups"}),
     ("api_member", "PATCH"): Setup({"role": "viewer"}),
     ("api_invitations", "POST"): Setup({"email": "more@cups.test", "role": "viewer"}),
+    ("webhooks", "POST"): Setup({"url": "https://93.184.215.14/", "events": ["run.failed"]}),
+    ("api_webhooks", "POST"): Setup({"url": "https://93.184.215.14/", "events": ["run.failed"]}),
 }
 
 # Addresses that no identity of the matrix gets through to, and why that is right.

@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "webapp.workspaces",
     "webapp.api",
     "webapp.jobs",
+    "webapp.webhooks",
     "annotation",
     "training",
 ]
@@ -352,6 +353,7 @@ SPECTACULAR_SETTINGS = {
         "PromptEditKind": "annotation.models.curation.PromptEdit.Kind",
         "MemberRole": "webapp.workspaces.models.Role",
         "JobState": "webapp.jobs.models.State",
+        "DeliveryState": "webapp.webhooks.models.DeliveryState",
         "EndpointKind": "training.models.endpoints.EndpointKind",
         "GenerationState": "training.models.generations.GenerationState",
         "BattleState": "training.models.battles.BattleState",

@@ -6,6 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.workspaces.urls")),
     path("w/<slug:slug>/", include("annotation.urls")),
     path("w/<slug:slug>/", include("training.urls")),
+    path("w/<slug:slug>/webhooks/", include("webapp.webhooks.urls")),
     path("board/", include("annotation.boards.public_urls")),
     path("account/", include("webapp.accounts.urls")),
     path("site/", include("webapp.site.urls")),
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/workspaces/<slug:slug>/boards/", include("annotation.boards.api_urls")),
     path("api/v1/workspaces/<slug:slug>/imports/", include("annotation.import_api_urls")),
     path("api/v1/workspaces/<slug:slug>/prompts/", include("annotation.prompt_api_urls")),
+    path("api/v1/workspaces/<slug:slug>/webhooks/", include("webapp.webhooks.api_urls")),
     path("api/v1/workspaces/<slug:slug>/", include("training.api_urls")),
     path("api/v1/", include("webapp.jobs.api_urls")),
     path("api/", include("webapp.api.urls")),  # last of /api/: it answers what nobody else does

@@ -11,7 +11,10 @@ from django.utils.translation import gettext as _
 from annotation.actions.give_back import give_back
 from annotation.models import Assignment, Campaign, Guidelines
 from annotation.models.campaigns import State
+from annotation.queries import told_of
 from webapp.audit.actions.record import record
+from webapp.webhooks.actions.announce import announce
+from webapp.webhooks.events import Event
 
 MAY_BECOME: dict[str, set[str]] = {
     State.LAYING_OUT: {State.CLOSED},
@@ -19,6 +22,11 @@ MAY_BECOME: dict[str, set[str]] = {
     State.OPEN: {State.PAUSED, State.CLOSED},
     State.PAUSED: {State.OPEN, State.CLOSED},
     State.CLOSED: {State.OPEN},
+}
+TOLD: dict[str, str] = {
+    State.OPEN: Event.CAMPAIGN_OPENED,
+    State.PAUSED: Event.CAMPAIGN_PAUSED,
+    State.CLOSED: Event.CAMPAIGN_CLOSED,
 }
 
 
@@ -54,6 +62,7 @@ def change_state(*, campaign: Campaign, by: Any, state: str, because: str = "") 
         workspace=locked.workspace,
         changes={"state": [before, state]} | ({"because": ["", because]} if because else {}),
     )
+    announce(locked.workspace, TOLD[state], told_of(locked))
     return locked
 
 

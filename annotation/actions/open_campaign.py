@@ -15,8 +15,11 @@ from annotation.domain.rating_scales import Ask
 from annotation.models import Campaign, CampaignWorker, Guidelines, Item, Prompt
 from annotation.models.campaigns import CHECKED, WRITES, WRITES_PROMPTS, Kind, State
 from annotation.prompt_filter import PromptFilter
+from annotation.queries import told_of
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
+from webapp.webhooks.actions.announce import announce
+from webapp.webhooks.events import Event
 
 LARGE = 20_000  # prompts; laying out more takes longer than a page should
 
@@ -95,13 +98,16 @@ def open_campaign(
     return campaign
 
 
+@transaction.atomic
 def open_without_items(*, workspace: Any, by: Any, plan: Plan) -> Campaign:
     """An open campaign whose items somebody else draws: annotation.boards, batch by batch.
 
     Raises:
         ValidationError: the name is taken.
     """
-    return _create(workspace, by, plan, State.OPEN)
+    campaign = _create(workspace, by, plan, State.OPEN)
+    announce(campaign.workspace, Event.CAMPAIGN_OPENED, told_of(campaign))
+    return campaign
 
 
 @transaction.atomic
@@ -198,6 +204,8 @@ def _opened(campaign: Campaign, by: Any, items: int) -> None:
         workspace=campaign.workspace,
         changes={"items": [0, items], "overlap": [0, campaign.overlap]},
     )
+    if campaign.state == State.OPEN:
+        announce(campaign.workspace, Event.CAMPAIGN_OPENED, told_of(campaign))
 
 
 @transaction.atomic

@@ -36,8 +36,11 @@ from annotation.models import (
     Turn,
 )
 from annotation.models.campaigns import Kind, Purpose, Step
+from annotation.queries import told_of, unanswered
 from annotation.ratings import Ratings
 from webapp.audit.actions.record import record
+from webapp.webhooks.actions.announce import LISTENED, announce
+from webapp.webhooks.events import Event
 
 Judged = Demonstration | Comparison | Ranking | Turn | Review
 KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
@@ -52,9 +55,11 @@ KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
     Step.RANK: (Ranking, answers.RankedAnswers),
 }
 
+TOLD: list[str] = [Event.JUDGEMENT_SUBMITTED.value, Event.CAMPAIGN_FINISHED.value]
+
 # No join in the UPDATE: it would move the conditions into a subquery, which PostgreSQL does not
 # look at again after waiting for a row that somebody else has just released.
-TAKE = """
+TAKE = f"""
 WITH held AS (
     UPDATE annotation_assignment slot
     SET state = 'submitted', submitted_at = clock_timestamp(), lease_until = NULL
@@ -68,8 +73,8 @@ WITH held AS (
     DELETE FROM annotation_draft draft USING held
     WHERE draft.item_id = held.item_id AND draft.annotator_id = held.annotator_id
 )
-SELECT count(*) FROM held
-"""
+SELECT count(*), {LISTENED} FROM held
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,8 @@ def _store(
     model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
 ) -> Judged:
     conversation = lock(assignment.item)
-    if not _take(assignment, annotator, submission):
+    taken, listened = _take(assignment, annotator, submission)
+    if not taken:
         raise AssignmentLost
     judged = _keep(model, assignment, annotator, submission, conversation)
     if conversation is not None and isinstance(judged, Ranking):
@@ -173,6 +179,8 @@ def _store(
         transaction.on_commit(partial(look_soon, assignment.campaign.stops_with_id), robust=True)
     if assignment.purpose == Purpose.GOLD:
         pause_where_checks_fail(campaign=assignment.campaign, user=annotator)
+    if listened:
+        _tell(judged, assignment, listened)
     return judged
 
 
@@ -212,16 +220,39 @@ def _keep(
     return judged
 
 
-def _take(assignment: Assignment, annotator: Any, submission: Submission) -> bool:
-    """Close the slot if this claim of it still holds; the draft has served its purpose then."""
-    values = {
+def _take(assignment: Assignment, annotator: Any, submission: Submission) -> tuple[bool, list[str]]:
+    """Close the slot if this claim of it still holds; the draft has served its purpose then.
+
+    Returns whether it did, and which events of TOLD a webhook of the workspace listens to.
+    """
+    values: dict[str, Any] = {
         "assignment": assignment.pk,
         "annotator": annotator.pk,
         "attempt": submission.attempt,
+        "workspace": assignment.campaign.workspace_id,
+        "events": TOLD,
     }
     with connection.cursor() as cursor:
         cursor.execute(TAKE, values)
-        return bool(cursor.fetchone()[0])
+        taken, listened = cursor.fetchone()
+    return bool(taken), listened
+
+
+def _tell(judged: Judged, assignment: Assignment, listened: list[str]) -> None:
+    """Webhooks; nothing is asked of the database where nobody listens."""
+    campaign = assignment.campaign
+    if Event.JUDGEMENT_SUBMITTED in listened:
+        payload = {
+            **told_of(campaign),
+            "assignment": assignment.pk,
+            "item": assignment.item_id,
+            "judgement": judged.pk,
+            "annotator": judged.annotator_id,
+            "corrects": judged.supersedes_id,
+        }
+        announce(campaign.workspace, Event.JUDGEMENT_SUBMITTED, payload)
+    if Event.CAMPAIGN_FINISHED in listened and not unanswered(campaign).exists():
+        announce(campaign.workspace, Event.CAMPAIGN_FINISHED, told_of(campaign))
 
 
 def _keep_ratings(judged: Judged, assignment: Assignment, submission: Submission) -> None:

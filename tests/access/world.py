@@ -31,6 +31,7 @@ from tests.cast import PASSWORD
 from tests.training.models_world import asking_ids
 from tests.training.registry import learning_ids
 from tests.training.snapshots import a_snapshot
+from tests.webapp.webhooks.material import a_webhook_with_a_delivery
 from webapp.accounts.models import User
 from webapp.api.actions.token import create_token
 from webapp.api.models import ApiToken
@@ -263,6 +264,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
             workspace=workspace, name="honest", question="Is it honest?"
         ).pk,
         "job": job.pk,
+        **a_webhook_with_a_delivery(workspace, manager),
         "snapshot": a_snapshot(workspace, manager).pk,
         **curated,
         **_board_ids(workspace, manager),

@@ -12,11 +12,13 @@ from django.db import connections
 from tests.cast import a_workspace, mia
 from tests.training.registry import a_model, a_run, frozen
 from tests.training.tiny_model import demonstrations
+from tests.webapp.webhooks.material import a_webhook_with_a_delivery
 from training.models import Checkpoint, ModelVersion, RunEvent, RunMetric, TrainingRun
 from webapp.jobs.actions.cancel import cancel
 from webapp.jobs.actions.retry import retry
 from webapp.jobs.models import Job
 from webapp.jobs.runner import run_next
+from webapp.webhooks.models import Delivery
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.heavy]
 PATIENCE = 120.0
@@ -53,8 +55,11 @@ def steps_of(run: TrainingRun) -> list[int]:
 
 def test_a_run_trains_says_what_it_does_and_registers_its_model(base: Path) -> None:
     run = launched(base, eval_every=2, sample_every=2, sample_prompts=["tell me about the cat ."])
+    a_webhook_with_a_delivery(run.workspace, run.created_by)
     run = carried_out(run)
     assert (run.state, run.outcome, run.sentence) == ("done", "done", ""), run.log
+    told = Delivery.objects.filter(state="waiting").order_by("pk")
+    assert list(told.values_list("event", flat=True)) == ["run.started", "run.finished"]
     steps = list(
         RunMetric.objects.filter(run=run, name="loss")
         .order_by("step")

@@ -27,6 +27,7 @@ from annotation.models.judgements import Choice, Strength
 from tests.annotation.material import a_prompt, an_answer
 from tests.cast import a_workspace, ann, eve, log_in, mia, vic
 from tests.training.snapshots import a_comparison, a_snapshot
+from tests.webapp.webhooks.material import a_webhook_with_a_delivery
 from training.actions.delete_snapshot import delete_snapshot
 from training.actions.export_snapshot import export_snapshot
 from training.actions.freeze_snapshot import freeze_snapshot
@@ -39,6 +40,7 @@ from webapp.artifacts import exists, reading, writing
 from webapp.audit.models import AuditEntry
 from webapp.jobs.models import Job, State
 from webapp.jobs.runner import run_next
+from webapp.webhooks.models import Delivery
 from webapp.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +98,7 @@ def work_off() -> Job | None:
 def test_a_job_freezes_file_card_and_ids_together() -> None:
     workspace = a_workspace()
     judged(workspace)
+    a_webhook_with_a_delivery(workspace, mia(workspace))
     snapshot = freeze_snapshot(
         workspace=workspace,
         by=mia(workspace),
@@ -121,6 +124,8 @@ def test_a_job_freezes_file_card_and_ids_together() -> None:
     for said in ("18 rows", "CC0", "1 / C(K, 2)", snapshot.sha256, "Ties", "held out"):
         assert said in snapshot.card
     assert AuditEntry.objects.filter(action="snapshot.freeze").exists()
+    told = Delivery.objects.get(event="snapshot.ready")
+    assert json.loads(told.body)["data"]["sha256"] == snapshot.sha256
 
 
 def test_nothing_to_freeze_is_said_and_leaves_no_file() -> None:

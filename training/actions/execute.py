@@ -26,6 +26,8 @@ from training.trainers.outcome import EXIT_CODES
 from webapp import artifacts
 from webapp.jobs import JobCancelled, JobFailed, Work
 from webapp.jobs.supervise import Tail, supervise
+from webapp.webhooks.actions.announce import announce
+from webapp.webhooks.events import Event
 
 GRACE_SECONDS = 60.0  # to finish a step and save, when asked to stop
 SILENT_SECONDS = 3600.0  # of a phase other than training: loading the largest model, say
@@ -52,6 +54,7 @@ def execute(work: Work) -> dict[str, Any]:
             TrainingRun.objects.filter(pk=run.pk).update(
                 outcome="", sentence="", ended_at=None, started_at=Coalesce("started_at", Now())
             )
+            announce(run.workspace, Event.RUN_STARTED, _told_of(run, attempt=work.attempt))
         _prepare(run, folder, work)
         return _train(run, folder, work)
     except JobCancelled:
@@ -265,6 +268,16 @@ def _end(run: TrainingRun, work: Work, outcome: str, sentence: str, **more: Any)
         TrainingRun.objects.filter(pk=run.pk).update(
             outcome=outcome, sentence=sentence, log=run.log, ended_at=Now(), **more
         )
+        if outcome != Outcome.CANCELLED:
+            event = Event.RUN_FINISHED if outcome == Outcome.DONE else Event.RUN_FAILED
+            told = _told_of(run, outcome=outcome, sentence=sentence)
+            announce(run.workspace, event, told)
+
+
+def _told_of(run: TrainingRun, **more: Any) -> dict[str, Any]:
+    """What a webhook is told of a run."""
+    told = {"run": run.pk, "name": run.name, "method": run.method, "purpose": run.purpose}
+    return {**told, **more}
 
 
 def _failed(run: TrainingRun, work: Work, outcome: str, sentence: str, **more: Any) -> JobFailed:

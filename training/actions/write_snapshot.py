@@ -24,6 +24,8 @@ from training.dataset_card import CardFacts, dataset_card
 from training.models import DatasetSnapshot, SnapshotJudgements, SnapshotState
 from training.snapshot_files import file_stem
 from webapp.artifacts import delete, writing
+from webapp.webhooks.actions.announce import announce
+from webapp.webhooks.events import Event
 from webapp.workspaces.models import Workspace
 
 RUN = 4096  # ids in one row of SnapshotJudgements
@@ -113,6 +115,9 @@ def _write(
     snapshot.save(update_fields=WRITTEN)  # a row that was deleted meanwhile stays deleted
     _keep_ids(snapshot, tally.ids)
     pick.clear()
+    payload = {"snapshot": snapshot.pk, "name": snapshot.name, "kind": snapshot.kind}
+    payload |= {"rows": snapshot.rows, "sha256": snapshot.sha256}
+    announce(snapshot.workspace, Event.SNAPSHOT_READY, payload)
     return snapshot
 
 

@@ -26,7 +26,7 @@ UNRELEASED = (
     "0017_boards_stop_campaigns",
     "0018_a_queue_that_stays_short",
 )
-OURS = ["accounts", "workspaces", "audit", "api", "jobs", "annotation", "training"]
+OURS = ["accounts", "workspaces", "audit", "api", "jobs", "webhooks", "annotation", "training"]
 
 
 @pytest.mark.django_db
