@@ -96,20 +96,20 @@ def rondo_step(base: str, tokens: list[str]) -> Step:
 
 def rondo_onward(base: str, tokens: list[str]) -> Step:
     """The same in one request: the answer to a submission brings the next item (`next`)."""
-    held: dict[int, Any] = {}
+    held: dict[http.client.HTTPConnection, Any] = {}  # begun anew with each connection
 
     def step(server: http.client.HTTPConnection, who: int) -> bool:
         headers = {"Authorization": f"Bearer {tokens[who]}"}
-        if who not in held:
-            held[who] = ask(server, base + "claim/", {}, headers)[1]["item"]
-        item = held.pop(who)
+        if server not in held:
+            held[server] = ask(server, base + "claim/", {}, headers)[1]["item"]
+        item = held.pop(server)
         if item is None:
             return False
         body = {"key": str(uuid.uuid4()), "attempt": item["attempt"], "choice": "left"}
         path = f"{base}assignments/{item['assignment']}/submit/"
         status, answer = ask(server, path, {**body, "next": True}, headers)
         assert status == 201, (status, answer)
-        held[who] = answer["item"]
+        held[server] = answer["item"]
         return True
 
     return step
