@@ -18,6 +18,7 @@ from tests.annotation.material import a_campaign
 from tests.cast import a_workspace, ann, log_in, mia, person
 
 pytestmark = pytest.mark.django_db
+FEW = [(f"Query {number}", f"Response {number}") for number in range(3)]
 
 
 def vote(campaign: Campaign, who: Any, choose: Any) -> None:
@@ -105,6 +106,9 @@ def test_the_page_opens_before_and_after_the_first_answer(kind: str) -> None:
         Kind.DEMONSTRATION: lambda held: answers.Demonstration("Words."),
         Kind.COMPARISON: prefers_first,
         Kind.RANKING: lambda held: answers.RankedAnswers((tuple(held.shown_order),)),
+        Kind.WRITING: lambda held: answers.WrittenPrompt("Write a haiku.", "Words."),
+        Kind.FEW_SHOT: lambda held: answers.FewShot("Name it.", tuple(FEW)),
+        Kind.CONVERSATION: lambda held: answers.Demonstration(f"Words of {held.pk}."),
     }
     vote(campaign, ann(), given[kind])
     assert "Ann" in client.get(address).content.decode()
