@@ -350,6 +350,8 @@ SPECTACULAR_SETTINGS = {
         "SnapshotState": "training.models.snapshots.SnapshotState",
         "ImportState": "annotation.models.imports.ImportState",
         "PromptSplit": "annotation.models.prompts.Split",
+        "ProtectedSetKind": "annotation.protected_sets.SETS",
+        "RoundStep": "training.models.rounds.Step",
         "PromptEditKind": "annotation.models.curation.PromptEdit.Kind",
         "MemberRole": "webapp.workspaces.models.Role",
         "JobState": "webapp.jobs.models.State",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 OURS = ("webapp.", "annotation", "training", "allauth.")
 # Made anew each time, so two runs of one request differ in them.
 MADE = re.compile(
-    r'"(\w*_at|at|id|pk|\w*_id|\w*hash|prefix|password|token\w*|key|seed|data|sessions_epoch|expire_date|'
+    r'"(\w*_at|at|id|pk|\w*_id|\w*hash|prefix|password|token\w*|secret|key|seed|data|sessions_epoch|expire_date|'
     r"path|probe_set|batch|"
     r'not_before|until|leased_until|lease\w*|order\w*|shown_order|attempt|seed\w*)": ?'
     r'("[^"]*"|[^,}\]]+|\[[^\]]*\]|\{[^}]*\})'

@@ -75,6 +75,7 @@ class Process:
         self.is_ready: Callable[[], bool] = lambda: True
         self.log = folder / f"{name}.log"
         with open(self.log, "ab") as out:
+            self._began = out.tell()  # another Rondo of the folder may have had this name
             self.child = subprocess.Popen(
                 ["setpriv", "--pdeathsig=KILL", *command],
                 stdout=out,
@@ -90,7 +91,7 @@ class Process:
         return self.child.pid
 
     def lines(self) -> list[str]:
-        return self.log.read_text(errors="replace").splitlines()
+        return self.log.read_bytes()[self._began :].decode(errors="replace").splitlines()
 
     def send(self, number: signal.Signals) -> None:
         """To the process alone, as an init system does."""

@@ -123,6 +123,9 @@ def test_an_import_killed_at_ten_points_is_complete_or_absent_and_ends_complete(
 
 
 def test_control_without_its_transaction_a_killed_import_is_there_in_part() -> None:
+    a_started_import("Uninterrupted")
+    statements = statements_of(one_job)
+    work()  # what it left to do, so that the next job is the import
     row = a_started_import("Unguarded")
-    killed_worker(30, guarded=False)
+    killed_worker(statements // 2, guarded=False)
     assert 0 < Prompt.objects.filter(workspace=row.workspace).count() < ROWS
