@@ -17,6 +17,7 @@ LONG = (
     *("test_other_workspaces", "test_csrf_and_get", "test_settings", "test_real_boards"),
     *("test_second_factor", "test_assignment_laws", "test_endpoints", "test_real_files"),
     *("test_supervise", "test_snapshots", "test_claim_race", "test_assignment_races"),
+    *("test_rounds", "test_round_doors", "test_every_real_file", "test_hostile_files"),
 )
 FAST = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]
 
