@@ -314,7 +314,7 @@ def test_what_hangs_in_its_stopping_ends_after_the_supervisor_is_killed(
         cwd=ROOT,
     )
     assert watcher.stdout is not None
-    child = int(watcher.stdout.readline())
+    child = next(int(line) for line in watcher.stdout if line.strip().isdigit())
     with watcher.stdout:
         until(lambda: "deaf" in (tmp_path / "rondo.log").read_text())
     handle = os.pidfd_open(child)
