@@ -96,8 +96,10 @@ def test_it_recovers_when_owner_and_server_are_killed_together(
         connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
         connection.execute("CHECKPOINT")
     server = server_of(folder / "pg")
+    group = os.getpgid(server)
     process.kill()
-    os.killpg(os.getpgid(server), signal.SIGKILL)
+    os.killpg(group, signal.SIGKILL)
+    process.wait()  # it holds its lock until it is gone
     until(lambda: not is_alive(server))
     with (
         postgres.running(folder / "pg", "rondo", "-c", "fsync=off"),
@@ -234,6 +236,7 @@ def test_the_broker_keeps_its_messages_and_stops_with_its_owner(
             asked.rpush("default", number)
         server = int(asked.info("server")["process_id"])
     process.kill()
+    process.wait()
     until(lambda: not is_alive(server))
     owner(folder / "broker")
     with contextlib.closing(client(folder)) as asked:
