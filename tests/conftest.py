@@ -7,18 +7,6 @@ from pathlib import Path
 
 import pytest
 
-TRAINING = (
-    *("test_learning", "test_methods", "test_model_folder", "test_on_policy"),
-    *("test_ppo", "test_resume", "test_run_faults", "test_several_processes", "test_trackers"),
-)
-# Seconds each, in processes of their own or on files of thousands of rows.
-LONG = (
-    *("test_import_data", "test_configuration", "test_migrations", "test_limits", "test_outbound"),
-    *("test_other_workspaces", "test_csrf_and_get", "test_settings", "test_real_boards"),
-    *("test_second_factor", "test_assignment_laws", "test_endpoints", "test_real_files"),
-    *("test_supervise", "test_snapshots", "test_claim_race", "test_assignment_races"),
-    *("test_rounds", "test_round_doors", "test_every_real_file", "test_hostile_files"),
-)
 FAST = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]
 
 
@@ -54,10 +42,3 @@ def pytest_configure(config: pytest.Config) -> None:
         RONDO_VAR=str(folder),
         RONDO_TESTING="true",  # the throw-away server runs without fsync
     )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that train or take long are left out of --fast."""
-    for item in items:
-        if item.path.name.startswith(TRAINING + LONG):
-            item.add_marker(pytest.mark.heavy)

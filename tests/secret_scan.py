@@ -2,19 +2,23 @@
 
 .secrets.baseline lists what was looked at and found harmless (an example in a sentence, say), by
 hash; `python -m tests.secret_scan --accept` writes it anew. Tests may invent passwords.
+A file is scanned again when it, the scanner or this module changed (.secrets_cache.json).
 """
 
+import hashlib
 import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from detect_secrets.__version__ import VERSION
 from detect_secrets.core.scan import scan_file
 from detect_secrets.settings import default_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE = ROOT / ".secrets.baseline"
+SEEN = ROOT / ".secrets_cache.json"
 # Named places only: a walk of everything would take half an hour in .venv.
 SCANNED = (
     *(".ci", ".github", "annotation", "docs", "static", "templates", "tests", "training", "webapp"),
@@ -35,15 +39,32 @@ def files() -> Iterator[str]:
 
 def found() -> dict[str, dict[str, str]]:
     """Path -> hash -> sentence, of everything that looks like a secret."""
-    hits: dict[str, dict[str, str]] = {}
+    before = seen()
+    now = {}
+    rules = VERSION.encode() + Path(__file__).read_bytes()
     with default_settings():
         for name in files():
-            for secret in scan_file(name):
-                if name.startswith("tests/") and secret.type == "Secret Keyword":
-                    continue
-                sentence = f"{name}:{secret.line_number}: {secret.type}"
-                hits.setdefault(name, {})[secret.secret_hash] = sentence
-    return hits
+            digest = hashlib.sha256(rules + Path(name).read_bytes()).hexdigest()
+            known = before.get(name, {})
+            now[name] = {digest: known[digest] if digest in known else secrets_of(name)}
+    SEEN.write_text(json.dumps(now))
+    return {name: hits for name, scan in now.items() for hits in scan.values() if hits}
+
+
+def seen() -> dict[str, dict[str, dict[str, str]]]:
+    """Path -> digest of its content -> hash -> sentence, as the last scan left it."""
+    try:
+        return json.loads(SEEN.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def secrets_of(name: str) -> dict[str, str]:
+    return {
+        secret.secret_hash: f"{name}:{secret.line_number}: {secret.type}"
+        for secret in scan_file(name)
+        if not (name.startswith("tests/") and secret.type == "Secret Keyword")
+    }
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from tests.access.world import World, checksums, rolled_back
 from tests.permissions_matrix import Row, request_of, rows
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 SESSIONS = ("manager", "admin", "annotator", "anonymous")
 
 

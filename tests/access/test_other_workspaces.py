@@ -16,7 +16,7 @@ from tests.access.world import (
 )
 from tests.permissions_matrix import Row, request_of, rows
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 # What names a row of a workspace or of a person. Of the other parameters `secret`, `key` and
 # `uidb36` are themselves the permission, and the rest name nothing.

@@ -26,6 +26,8 @@ from annotation.queries import current, progress
 from tests.annotation.material import a_campaign
 from tests.cast import a_workspace, mia, person
 
+pytestmark = pytest.mark.heavy
+
 ITEMS, OVERLAP = 2, 1
 people = st.sampled_from(["ann", "bob"])
 

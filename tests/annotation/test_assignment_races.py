@@ -18,7 +18,7 @@ from annotation.models.assignments import AssignmentState
 from tests.annotation.material import a_campaign
 from tests.cast import a_workspace, mia, person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db(transaction=True)]
 PEOPLE = 12
 
 

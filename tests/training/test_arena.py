@@ -22,7 +22,7 @@ from training.actions.battle import TooFast, ask_on, leave_battle, start_battle,
 from training.generate.pairing import draw_pair, pair_probabilities
 from training.models import Battle, BattleState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 KEY = uuid.UUID("7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d21")
 
 

@@ -27,7 +27,7 @@ from training.model_store import fingerprint_of_manifest, store_folder
 from training.models import ModelEndpoint, PromptStyle
 from webapp.audit.models import AuditEntry
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 KEY = "sk-$HOME-{{key}}-123456"
 HERE, THERE = "http://127.0.0.1:8001/v1", "http://127.0.0.1:8002/v1"
 

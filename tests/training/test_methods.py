@@ -15,6 +15,8 @@ from training.trainers.metrics import BY_NAME, page
 from training.trainers.model_folder import check_model_folder
 from training.trainers.run_directory import Run
 
+pytestmark = pytest.mark.heavy
+
 
 def built(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The trainer of a run, loaded and ready, before its first step; and the first batch."""

@@ -13,6 +13,8 @@ import pytest
 
 from training.trainers.model_folder import check_model_folder
 
+pytestmark = pytest.mark.heavy
+
 MARKER = "rondo-was-here"
 
 

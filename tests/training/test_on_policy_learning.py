@@ -19,6 +19,8 @@ from tests.training.tiny_policies import (
 from training.trainers.methods import trainer_of
 from training.trainers.run_directory import Run
 
+pytestmark = pytest.mark.heavy
+
 GOOD = ("cat", "dog", "bird", "fish", "sun", "moon", "sea", "tree")
 OTHER = ("is", "was", "tell", "me", "about", "and", "it", "likes")
 

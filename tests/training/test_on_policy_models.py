@@ -29,6 +29,8 @@ from training.trainers.rollout import pad_batch
 from training.trainers.run_config import DataSource
 from training.trainers.run_directory import Run
 
+pytestmark = pytest.mark.heavy
+
 PROMPTS = [{"prompt": f"tell me about the {word}"} for word in ("cat", "dog", "bird", "sun")]
 
 

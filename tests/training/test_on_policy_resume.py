@@ -16,6 +16,8 @@ from training.trainers.methods import trainer_of
 from training.trainers.outcome import BadInput, Cancelled, Result
 from training.trainers.run_directory import Run
 
+pytestmark = pytest.mark.heavy
+
 CASES = {
     "ppo": ("ppo", {"settings": {"minibatches": 2, "kl_target": 3.0, "score_scaling": True}}),
     "ppo-lora": ("ppo", {"lora": {"r": 4}}),

@@ -19,6 +19,8 @@ from training.trainers.processes import Figures, Processes
 from training.trainers.rollout import Rollout, deal, pad_batch
 from training.trainers.run_directory import Run
 
+pytestmark = pytest.mark.heavy
+
 ANIMALS = ("cat", "dog", "bird", "fish", "sun", "moon", "sea", "tree")
 PROMPTS = [{"prompt": f"tell me about the {name}"} for name in ANIMALS] + [{"prompt": "cat ?"}]
 

@@ -26,7 +26,7 @@ from webapp.artifacts import exists
 from webapp.jobs.models import Job
 from webapp.jobs.runner import run_next
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db(transaction=True)]
 
 
 def imported(files: dict[str, bytes], name: str = "base") -> ModelVersion:

@@ -8,6 +8,8 @@ import pytest
 from tests.training.running import events, learned, result, run_apart, run_here, start
 from tests.training.tiny_model import write_run
 
+pytestmark = pytest.mark.heavy
+
 LORA = {"lora": {"r": 4}}
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "sft": ("sft", "prompt_completion", {}),

@@ -12,6 +12,8 @@ from tests.training.running import events, learned, result, run_apart, run_here
 from tests.training.tiny_model import demonstrations, write_rows, write_run
 from training.trainers.manifest import damage, fingerprint
 
+pytestmark = pytest.mark.heavy
+
 
 def sft(folder: Path, base: Path, **more: object) -> Path:
     return write_run(folder, "sft", "prompt_completion", model=base, **more)

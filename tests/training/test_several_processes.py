@@ -12,6 +12,8 @@ from tests.training.running import events, result, run_here, start
 from tests.training.test_resume import KINDS
 from tests.training.tiny_model import write_run
 
+pytestmark = pytest.mark.heavy
+
 
 def run_in_two(folder: Path, fault: str = "", **variables: str) -> list[int]:
     """Exit codes of both processes."""

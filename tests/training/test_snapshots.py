@@ -43,7 +43,7 @@ from webapp.jobs.runner import run_next
 from webapp.webhooks.models import Delivery
 from webapp.workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 
 def judged(workspace: Workspace, order: int = 1) -> None:

@@ -7,6 +7,8 @@ import pytest
 from tests.training.running import events, run_here
 from tests.training.tiny_model import write_run
 
+pytestmark = pytest.mark.heavy
+
 
 def losses(folder: Path) -> dict[int, float]:
     """step -> loss, as the run's own diary has them."""

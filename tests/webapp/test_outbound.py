@@ -18,6 +18,8 @@ import pytest
 
 from webapp.outbound import OutboundFailed, OutboundRefused, check, fetch
 
+pytestmark = pytest.mark.heavy
+
 PUBLIC = "93.184.215.14"
 NAMES = {  # what the fake name server says
     "judge.example.org": PUBLIC,

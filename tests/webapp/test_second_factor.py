@@ -13,7 +13,7 @@ from django.test import Client
 from tests.cast import PASSWORD, admin, ann
 from webapp.accounts.actions.administer_person import remove_second_factor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 ACTIVATE = "/account/2fa/totp/activate/"
 
 

@@ -20,7 +20,7 @@ from webapp.audit.models import AuditEntry
 from webapp.workspaces.actions.invite import invite
 from webapp.workspaces.models import Membership
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 START = "/account/sso/sso/login/"
 
 

@@ -18,7 +18,7 @@ from tests.annotation.material import a_prompt, an_answer
 from tests.cast import a_workspace, log_in, mia
 from webapp.workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 
 @pytest.fixture

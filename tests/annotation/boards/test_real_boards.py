@@ -20,7 +20,7 @@ from tests.annotation.imports.files import real_file
 from tests.cast import a_workspace, mia
 from webapp.workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 # QLoRA (arXiv:2305.14314), Table 1: Elo by GPT-4 on the Vicuna benchmark, mean of 10,000 orders.
 QLORA_ELO = {

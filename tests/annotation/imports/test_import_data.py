@@ -25,7 +25,7 @@ from tests.cast import a_workspace, mia
 from webapp.audit.models import AuditEntry
 from webapp.workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 ALPACA = [{"instruction": f"Name {n} rivers.", "input": "", "output": f"{n}!"} for n in range(5)]
 BAD = {"instruction": 7, "output": "x"}

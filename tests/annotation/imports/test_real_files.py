@@ -7,6 +7,8 @@ import pytest
 from annotation.imports.formats.reading import Good, read_file
 from tests.annotation.imports.files import real_file
 
+pytestmark = pytest.mark.heavy
+
 SAME = "prefers one of two answers that are the same text"
 PREFIX = "differs from chosen before the last answer"
 NO_VERDICT = "is null: the judge's reply could not be read, which is no tie"

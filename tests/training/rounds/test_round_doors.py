@@ -18,7 +18,7 @@ from training.models import ModelVersion, Round
 from webapp.jobs.models import Job
 from webapp.jobs.runner import run_next
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 
 def page(client: Client, found: Round) -> str:

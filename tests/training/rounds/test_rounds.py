@@ -27,7 +27,7 @@ from training.rounds.plan import ROUND_RECIPES, RoundPlan
 from training.rounds.queries import board_change, done_steps, step_at, where
 from webapp.jobs.models import Job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 
 def begun(**plan: Any) -> Round:

@@ -11,7 +11,7 @@ from tests.webapp.jobs.trivial import a_job
 from webapp.jobs.actions.claim import claim
 from webapp.jobs.models import Job
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db(transaction=True)]
 WORKERS, JOBS = 12, 120
 
 

@@ -15,6 +15,8 @@ from tests.faults.harness import REPO_ROOT, until
 from webapp.jobs.errors import HandedBack, JobCancelled, LeaseLost
 from webapp.jobs.supervise import Ended, Tail, clean_environment, supervise
 
+pytestmark = pytest.mark.heavy
+
 SAVES_ON_TERM = """
 import signal, sys, time
 def save(*_):

@@ -12,6 +12,8 @@ from django.db import connection
 
 from webapp import checks
 
+pytestmark = pytest.mark.heavy
+
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "0123456789abcdefghij" * 3
 PUBLIC = {

@@ -10,6 +10,8 @@ import pytest
 from webapp.rendering import pool, render, render_markdown
 from webapp.rendering.child import CPU_SECONDS
 
+pytestmark = pytest.mark.heavy
+
 LAST = "the end of it"
 PATHOLOGICAL = {
     "brackets": "[" * 200_000,

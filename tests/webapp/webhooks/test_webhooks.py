@@ -38,7 +38,7 @@ from webapp.webhooks.models import Delivery, Webhook
 from webapp.webhooks.signing import signature
 from webapp.workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 EVERYTHING = list(Event.values)
 
 
