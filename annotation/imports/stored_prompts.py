@@ -10,12 +10,14 @@ from annotation.imports.prepared import TEXT_MISSING, PreparedPrompt, PreparedRo
 from annotation.models import Prompt
 
 # Each is looked up by itself: in a table that grew within this transaction the planner knows no
-# better than to read all of it for a list, and an import would slow down with every batch.
+# better than to read all of it for a list, and an import would slow down with every batch. And no
+# index may be entered by the workspace (hence + 0): of one that the statistics do not know yet the
+# planner expects no rows, so that any index that begins with it seems as good as another.
 _KNOWN = """
 SELECT found.id, wanted.digest FROM unnest(%s::bytea[]) AS wanted (digest)
 CROSS JOIN LATERAL (
     SELECT id FROM annotation_prompt
-    WHERE workspace_id = %s AND text_hash = wanted.digest LIMIT 1
+    WHERE text_hash = wanted.digest AND workspace_id + 0 = %s LIMIT 1
 ) found
 """
 _WITHOUT_TEXT = """
@@ -23,16 +25,21 @@ SELECT wanted.source, wanted.source_id, found.id, false
 FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
 CROSS JOIN LATERAL (
     SELECT id FROM annotation_prompt
-    WHERE workspace_id = %s AND source = wanted.source AND source_id = wanted.source_id
+    WHERE source_id = wanted.source_id AND source = wanted.source AND workspace_id + 0 = %s
         AND flags @> ARRAY['text_missing']::varchar(60)[]
     ORDER BY id LIMIT 1
 ) found
 """
 _BY_NAME = """
-SELECT source, source_id, id, NOT flags @> ARRAY['text_missing']::varchar(60)[]
-FROM annotation_prompt
-WHERE workspace_id = %s AND source = ANY(%s) AND source_id = ANY(%s)
-ORDER BY id
+SELECT wanted.source, wanted.source_id, found.id, found.has_text
+FROM unnest(%s::text[], %s::text[]) AS wanted (source, source_id)
+CROSS JOIN LATERAL (
+    SELECT id, NOT flags @> ARRAY['text_missing']::varchar(60)[] AS has_text
+    FROM annotation_prompt
+    WHERE source_id = wanted.source_id AND source = wanted.source AND workspace_id + 0 = %s
+        AND source_id <> ''
+    ORDER BY id LIMIT 1
+) found
 """
 _FILL = """
 UPDATE annotation_prompt
@@ -100,17 +107,13 @@ def _by_name(
     if not named:
         return {}
     sources, ids = (list(part) for part in zip(*named, strict=True))
+    references = any(prompt.reference for prompt in named.values())
     with connection.cursor() as cursor:
-        if any(prompt.reference for prompt in named.values()):
-            cursor.execute(_BY_NAME, [workspace_id, sorted(set(sources)), ids])
-        else:
-            cursor.execute(_WITHOUT_TEXT, [sources, ids, workspace_id])
-        rows = cursor.fetchall()
-    known: dict[tuple[str, str], tuple[int, bool]] = {}
-    for source, source_id, key, has_text in rows:
-        if (source, source_id) in named:
-            known.setdefault((source, source_id), (key, has_text))
-    return known
+        cursor.execute(_BY_NAME if references else _WITHOUT_TEXT, [sources, ids, workspace_id])
+        return {
+            (source, source_id): (key, has_text)
+            for source, source_id, key, has_text in cursor.fetchall()
+        }
 
 
 def _link_references(wanted: dict[bytes, PreparedPrompt], found: dict[bytes, int]) -> None:

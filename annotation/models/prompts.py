@@ -24,7 +24,10 @@ class Prompt(models.Model):
     """
 
     workspace = models.ForeignKey(
-        "workspaces.Workspace", on_delete=models.CASCADE, related_name="prompts"
+        "workspaces.Workspace",
+        on_delete=models.CASCADE,
+        db_index=False,  # several below begin with it
+        related_name="prompts",
     )
     messages = models.JSONField()
     text = models.TextField()
@@ -53,8 +56,10 @@ class Prompt(models.Model):
 
     class Meta:
         constraints = [
+            # The hash first: in a workspace that PostgreSQL's statistics do not know yet the
+            # planner expects no rows, and would look a text up by reading all of its prompts.
             models.UniqueConstraint(
-                fields=["workspace", "text_hash"], name="a_prompt_is_once_in_a_workspace"
+                fields=["text_hash", "workspace"], name="a_prompt_is_once_in_a_workspace"
             ),
             models.CheckConstraint(
                 condition=Q(split__in=Split.values), name="a_prompt_has_a_known_split"
@@ -89,9 +94,15 @@ class Prompt(models.Model):
             ),
             # What waits for a file with its text; an import asks for it with every batch.
             models.Index(
-                fields=["workspace", "source", "source_id"],
+                fields=["source_id", "source", "id"],
                 name="prompt_without_text",
                 condition=Q(flags__contains=["text_missing"]),
+            ),
+            # What an answer or a judgement that came without its prompt may name.
+            models.Index(
+                fields=["source_id", "source", "id"],
+                name="prompt_by_name",
+                condition=~Q(source_id=""),
             ),
         ]
 
@@ -106,7 +117,12 @@ class Completion(models.Model):
     an imported judgement named the answer but its file did not hold it.
     """
 
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="completions")
+    prompt = models.ForeignKey(
+        Prompt,
+        on_delete=models.CASCADE,
+        db_index=False,  # the constraint's begins with it
+        related_name="completions",
+    )
     text = models.TextField(blank=True)
     has_text = models.BooleanField(default=True)
     text_hash = models.BinaryField(max_length=32)
