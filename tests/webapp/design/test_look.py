@@ -41,6 +41,11 @@ def test_the_theme_switch_leads_nowhere_else(client, where):
     assert client.post("/theme/", {"theme": "dark", "next": where})["Location"] == "/"
 
 
+def test_the_theme_switch_takes_a_bare_word_for_an_address(client):
+    answer = client.post("/theme/", {"theme": "dark", "next": "57"})
+    assert (answer.status_code, answer["Location"]) == (302, "57")
+
+
 def test_the_theme_is_not_changed_by_a_link(client):
     assert client.get("/theme/").status_code == 405
 
