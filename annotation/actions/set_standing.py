@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from annotation.actions.give_back import give_back
+from annotation.actions.mark_changed_votes import mark_changed_votes
 from annotation.models import (
     Assignment,
     Campaign,
@@ -70,12 +71,15 @@ def set_standing(
 
 
 def _count_votes(campaign: Campaign, user: Any, *, excluded: bool) -> None:
+    changed = 0
     for model in JUDGEMENTS:
         own: Any = model.objects.filter(assignment__campaign=campaign, annotator=user)
         if excluded:
-            own.filter(excluded_at__isnull=True).update(excluded_at=Now())
+            changed += own.filter(excluded_at__isnull=True).update(excluded_at=Now())
         else:
-            own.filter(excluded_at__isnull=False).update(excluded_at=None)
+            changed += own.filter(excluded_at__isnull=False).update(excluded_at=None)
+    if changed:
+        mark_changed_votes(campaign.workspace)
 
 
 def pause_where_checks_fail(*, campaign: Campaign, user: Any) -> bool:

@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.actions.mark_changed_votes import mark_changed_votes
 from annotation.actions.start_import import locked
 from annotation.dependents import BROUGHT, dependents_of, referring, relations
 from annotation.models import Import, ImportState
@@ -43,6 +44,7 @@ def run_undo(work: Work) -> dict[str, Any]:
         try:
             _refuse_dependents(row)
             taken = _take_out(row)
+            mark_changed_votes(row.workspace)
         except (ValidationError, IntegrityError) as refused:
             sentences = getattr(refused, "messages", None)
             raise JobFailed(" ".join(sentences or [_came_meanwhile()])) from refused

@@ -16,7 +16,7 @@ from django.db.models import Max, QuerySet
 
 from annotation.boards.votes import Votes
 from annotation.judgement_filter import JudgementFilter
-from annotation.models import Comparison, Ranking, Rating
+from annotation.models import ChangedVotes, Comparison, Ranking, Rating
 from webapp.workspaces.models import Workspace
 
 
@@ -25,6 +25,7 @@ class Mark:
     """Up to where the tables were read. comparisons, rankings: the newest ids seen.
 
     settled_*: ids up to which nothing can appear any more. xmax: the transaction that was next.
+    snapshot: which transactions had ended, as pg_current_snapshot() writes it.
     """
 
     comparisons: int = 0
@@ -33,9 +34,15 @@ class Mark:
     settled_rankings: int = 0
     xmax: int = 0
     at: float = 0.0  # when, in seconds since 1970
+    snapshot: str = ""
 
-    def as_json(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float | str]:
         return dict(vars(self))
+
+    def saw(self, transaction: int) -> bool:
+        """Whether this transaction had ended: `oldest:next:running,running`."""
+        _oldest, following, running = (self.snapshot or "0:0:").split(":")
+        return transaction < int(following) and str(transaction) not in running.split(",")
 
 
 def ratings_of(workspace: Workspace, chosen: JudgementFilter) -> QuerySet[Rating]:
@@ -57,6 +64,12 @@ def newer_than(workspace: Workspace, chosen: JudgementFilter, mark: Mark, most: 
     comparisons, rankings = judgements_of(workspace, chosen)
     found = comparisons.filter(pk__gt=mark.comparisons).order_by("pk")[:most].count()
     return found + rankings.filter(pk__gt=mark.rankings).order_by("pk")[:most].count()
+
+
+def changed_since(workspace: Workspace, mark: Mark) -> bool:
+    """Whether counted votes left or came back since without a newer row: then all are read anew."""
+    last = ChangedVotes.objects.filter(workspace=workspace).values_list("transaction", flat=True)
+    return any(not mark.saw(transaction) for transaction in last)
 
 
 def count_up_to(workspace: Workspace, chosen: JudgementFilter, most: int) -> int:
@@ -85,10 +98,10 @@ def next_mark(before: Mark) -> Mark:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint "
+            "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint, s::text "
             "FROM pg_current_snapshot() s"
         )
-        oldest, following = cursor.fetchone()
+        oldest, following, snapshot = cursor.fetchone()
     comparisons = Comparison.objects.aggregate(last=Max("pk"))["last"] or 0
     rankings = Ranking.objects.aggregate(last=Max("pk"))["last"] or 0
     over = oldest >= before.xmax  # everything that ran at the last reading has ended
@@ -99,6 +112,7 @@ def next_mark(before: Mark) -> Mark:
         before.rankings if over else before.settled_rankings,
         following,
         time.time(),
+        snapshot,
     )
 
 

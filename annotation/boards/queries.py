@@ -12,7 +12,14 @@ from django.utils import timezone
 from annotation.boards.definition import Definition
 from annotation.boards.kept_content import content_of
 from annotation.boards.live import live_content
-from annotation.boards.marks import Mark, count_up_to, judgements_of, newer_than, ratings_of
+from annotation.boards.marks import (
+    Mark,
+    changed_since,
+    count_up_to,
+    judgements_of,
+    newer_than,
+    ratings_of,
+)
 from annotation.boards.read_votes import Reading
 from annotation.boards.report import CODE_VERSION, board_report
 from annotation.boards.votes import Votes
@@ -43,6 +50,7 @@ class Shown:
     computed_at: datetime | None = None
     fingerprint: str = ""
     changed: bool = False  # the board's own settings changed since
+    regrouped: bool = False  # counted votes were taken out, or others put back
     live: bool = False
     seconds: float = 0.0
 
@@ -63,6 +71,11 @@ class Shown:
             return self.state != "fresh"
         resting = (timezone.now() - self.computed_at).total_seconds()
         return not self.live or resting > PAUSE * self.seconds
+
+
+def is_small(now: Shown) -> bool:
+    """Whether a page may read all votes by itself."""
+    return max(now.votes, now.newer) <= INLINE
 
 
 def boards_in(workspace: Workspace) -> QuerySet[Board]:
@@ -101,20 +114,22 @@ def shown(board: Board, *, live: bool = False) -> Shown:
         return Shown(None, "none", newer=few)
     content = content_of(report)
     current = report.version == board.version and content.get("code_version") == CODE_VERSION
-    newer = newer_than(
-        board.workspace, chosen, Mark(**report.mark), COUNTED_UP_TO
-    ) + _withdrawn_since(board, report.mark)
+    mark = Mark(**report.mark)
+    newer = newer_than(board.workspace, chosen, mark, COUNTED_UP_TO)
+    newer += _withdrawn_since(board, report.mark)
+    regrouped = changed_since(board.workspace, mark)
     of_now = None
-    if live and current and 0 < newer < COUNTED_UP_TO:
+    if live and current and not regrouped and 0 < newer < COUNTED_UP_TO:
         of_now = live_content(board.workspace, chosen, definition_of(board), report, content)
     return Shown(
         of_now or content,
-        "fresh" if current and not newer else "behind",
+        "fresh" if current and not newer and not regrouped else "behind",
         report.votes,
         newer,
         report.computed_at,
         report.fingerprint,
         changed=not current,
+        regrouped=regrouped,
         live=of_now is not None,
         seconds=report.seconds,
     )

@@ -2,7 +2,14 @@
 
 from annotation.models.assignments import Assignment, Draft, Skip
 from annotation.models.attributes import Attribute
-from annotation.models.boards import Board, BoardReport, BoardSnapshot, PairDraw, PairPlan
+from annotation.models.boards import (
+    Board,
+    BoardReport,
+    BoardSnapshot,
+    ChangedVotes,
+    PairDraw,
+    PairPlan,
+)
 from annotation.models.campaigns import Campaign, CampaignWorker, Guidelines, Item, ItemCompletion
 from annotation.models.conversations import Conversation, Review, Turn
 from annotation.models.curation import (
@@ -39,6 +46,7 @@ __all__ = [
     "BoardSnapshot",
     "Campaign",
     "CampaignWorker",
+    "ChangedVotes",
     "Comparison",
     "Completion",
     "Conversation",

@@ -62,6 +62,22 @@ class BoardReport(models.Model):
         return f"figures of board {self.board_id}"
 
 
+class ChangedVotes(models.Model):
+    """The last transaction that took votes out, or put them back, without a trace on newer rows.
+
+    An exclusion, its end, an undone import: no id and no mark tells them. A board whose votes were
+    read before it reads them all anew (annotation.boards.marks).
+    """
+
+    workspace = models.OneToOneField(
+        "workspaces.Workspace", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    transaction = models.BigIntegerField()  # pg_current_xact_id()
+
+    def __str__(self) -> str:
+        return f"votes of workspace {self.workspace_id} changed in {self.transaction}"
+
+
 class BoardSnapshot(models.Model):
     """A board as it was: votes, definition and figures, in a file that is never written again."""
 

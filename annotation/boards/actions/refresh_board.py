@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,15 @@ from django.utils import timezone
 
 from annotation.boards.counts import KeptCounts
 from annotation.boards.kinds import KIND
-from annotation.boards.marks import Mark, gone_since, judgements_of, next_mark, ratings_of, without
+from annotation.boards.marks import (
+    Mark,
+    changed_since,
+    gone_since,
+    judgements_of,
+    next_mark,
+    ratings_of,
+    without,
+)
 from annotation.boards.queries import definition_of, filter_of
 from annotation.boards.read_votes import Reading
 from annotation.boards.report import CODE_VERSION, board_report, counted_by_source
@@ -58,14 +67,17 @@ def refresh_board(
 ) -> BoardReport:
     """Read, compute and keep. `fenced` opens the transaction of the write (a job's own).
 
-    Only rows that came since the last reading are read, unless the filter changed, a day went by
-    or `anew` says so; then everything is.
+    Only rows that came since the last reading are read, unless the filter changed, votes were taken
+    out or put back, a day went by or `anew` says so; then everything is.
     """
     begun = time.monotonic()
     board = Board.objects.select_related("workspace").get(pk=board.pk)
     report = BoardReport.objects.filter(board=board).first()
     before = None if anew else _earlier_votes(board, report)
-    mark = next_mark(Mark(**report.mark) if report is not None and before is not None else Mark())
+    old = Mark(**report.mark) if report is not None and before is not None else Mark()
+    mark = next_mark(old)
+    if before is not None and changed_since(board.workspace, old):  # asked after the new mark
+        before, mark = None, replace(mark, settled_comparisons=0, settled_rankings=0)
     votes = _read(board, before, mark, progress)
     definition = definition_of(board)
     parts = counted_by_source(votes, definition)

@@ -19,7 +19,7 @@ from annotation.boards.actions.freeze_board import (
 from annotation.boards.compare import side_by_side
 from annotation.boards.definition import Definition
 from annotation.boards.forms import CompareForm, FreezeForm, ShareForm
-from annotation.boards.queries import INLINE, board_of, shown, snapshots_in
+from annotation.boards.queries import INLINE, board_of, is_small, shown, snapshots_in
 from annotation.boards.sentences import estimand_sentences
 from annotation.models import BoardSnapshot
 from webapp.workspaces.access import workspace_page
@@ -38,7 +38,7 @@ def board_freeze(request: HttpRequest, workspace: Workspace, board: int) -> Http
     try:
         checked_name(found, name)
         now = shown(found)
-        if max(now.votes, now.newer) <= INLINE:
+        if is_small(now):
             freeze_board(board=found, by=request.user, name=name)
             messages.success(request, _("The snapshot is kept."))
         else:

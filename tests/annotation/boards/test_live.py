@@ -3,17 +3,22 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
+from annotation.actions.mark_changed_votes import mark_changed_votes
+from annotation.actions.set_standing import WORKS, set_standing
 from annotation.boards.actions.refresh_board import refresh_board
 from annotation.boards.live import PARTS
+from annotation.boards.marks import Mark
 from annotation.boards.queries import Shown, boards_in, count_now, shown
-from annotation.models import Board, Comparison
+from annotation.models import Assignment, Board, Comparison
+from annotation.models.standings import StandingState
 from tests.annotation.boards.material import a_board, a_vote, votes_among
 from tests.annotation.boards.test_pages import address, shown_text
-from tests.annotation.material import a_prompt, an_answer
-from tests.cast import a_workspace, log_in, mia
+from tests.annotation.material import a_campaign, a_prompt, an_answer
+from tests.cast import a_workspace, log_in, mia, person
 from webapp.workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +148,63 @@ def test_a_page_asks_for_a_count_with_a_pause(workspace: Workspace) -> None:
     report.seconds = 0.0
     report.save()
     assert shown(as_read(board), live=True).due
+
+
+def counted(board: Board) -> tuple[str, int]:
+    """(state, votes behind the ratings) as the page has them now."""
+    now = shown(as_read(board), live=True)
+    return now.state, sum(row["votes"] for row in now.sources["human"]["ratings"]["rows"]) // 2
+
+
+# Real transactions: a count knows by their numbers which changes it saw.
+@pytest.mark.django_db(transaction=True)
+def test_an_excluded_persons_votes_are_known_to_be_too_many_at_once(workspace: Workspace) -> None:
+    manager, lou = mia(workspace), person("lou@rondo.test", name="Lou")
+    campaign = a_campaign(workspace, manager, items=12, overlap=4)
+    votes_among(workspace, votes=60)
+    older = Comparison.objects.order_by("pk").first()
+    assert older is not None
+    mine = [
+        Comparison(
+            prompt=older.prompt, left=older.left, right=older.right, choice="left", annotator=lou,
+            assignment=Assignment.objects.create(
+                campaign=campaign, item=item, annotator=lou, state="submitted",
+                submitted_at=timezone.now(),
+            ),
+        )
+        for item in campaign.items.all()
+    ]  # fmt: skip
+    Comparison.objects.bulk_create(mine)
+    board = a_board(workspace, manager)
+    refresh_board(board=board)
+    assert counted(board) == ("fresh", 72)
+    for state, votes in ((StandingState.EXCLUDED, 60), (WORKS, 72)):
+        set_standing(campaign=campaign, user=lou, state=state, by=manager)
+        now = shown(as_read(board), live=True)
+        assert (now.state, now.regrouped, now.live, now.due) == ("behind", True, False, True)
+        refresh_board(board=board)
+        assert counted(board) == ("fresh", votes)
+    # A pause changes no vote, so nothing is counted for it.
+    set_standing(campaign=campaign, user=lou, state=StandingState.PAUSED, by=manager)
+    assert counted(board) == ("fresh", 72)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "saw"),
+    [("7:12:", True), ("7:12:7,9", False), ("7:9:", False), ("9:9:", False), ("", False)],
+)
+def test_a_count_saw_a_change_whose_transaction_had_ended(snapshot: str, saw: bool) -> None:
+    assert Mark(snapshot=snapshot).saw(9) is saw
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_undone_import_leaves_the_counted_votes(workspace: Workspace) -> None:
+    votes_among(workspace, votes=60)
+    board = a_board(workspace, mia(workspace))
+    refresh_board(board=board)
+    with transaction.atomic():  # what run_undo does to the rows of a file
+        Comparison.objects.filter(pk__in=Comparison.objects.values("pk")[:10]).delete()
+        mark_changed_votes(workspace)
+    assert counted(board) == ("behind", 60)
+    refresh_board(board=board)
+    assert counted(board) == ("fresh", 50)

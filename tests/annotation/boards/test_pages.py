@@ -308,11 +308,11 @@ def test_the_number_of_queries_does_not_grow_with_the_votes(
     votes_among(workspace, votes=300, strengths={f"m{at}": at / 10 for at in range(12)})
     board = a_board(workspace, mia())
     refresh_board(board=board)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         manager.get(address(board))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         manager.get(address(board, "figures/matrix/"))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         manager.get(address(board, "votes/"))
 
 
