@@ -71,10 +71,8 @@ def run_page(request: HttpRequest, workspace: Workspace, run: int) -> HttpRespon
     context |= {
         "models": found.models.select_related("version", "made_by"),
         "data": found.data.select_related("snapshot"),
-        "rollouts": found.events.filter(kind="rollout").exists(),
         "preview": _preview(found),
         "alarms": alarms_of([found]),
-        "measurable": has_answers(found),
         "awaiting": found.awaited_by.select_related("run"),
     }
     return render(request, "training/run.html", context)
@@ -156,9 +154,6 @@ def run_file(
         raise Http404(_("The file is missing from the store.")) from None
 
 
-# ---- shared with the launch pages
-
-
 # ---- parts
 
 
@@ -184,6 +179,8 @@ def _progress(run: TrainingRun) -> dict[str, Any]:
         "warnings": warnings,
         "versions": run.versions.all(),
         "checkpoints": run.checkpoints.all(),
+        "rollouts": run.events.filter(kind="rollout").exists(),
+        "measurable": has_answers(run),
     }
 
 
