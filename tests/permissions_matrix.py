@@ -230,6 +230,11 @@ training:round_step                  POST   302 403 403 302 404 302 302 302 302
 training:round_pause                 POST   302 403 403 302 404 302 302 302 302
 training:round_resume                POST   302 403 403 302 404 302 302 302 302
 training:round_change                POST   302 403 403 302 404 302 302 302 302
+training:studies                     GET    302 403 200 200 404 200 302 302 302
+training:study_new                   GET    302 403 403 200 404 200 302 302 302
+training:study_new                   POST   302 403 403 302 404 302 302 302 302
+training:study                       GET    302 403 200 200 404 200 302 302 302
+training:study_compare               POST   302 403 403 302 404 302 302 302 302
 training:runs                        GET    302 403 200 200 404 200 302 302 302
 training:run_new                     GET    302 403 403 200 404 200 302 302 302
 training:run_new                     POST   302 403 403 302 404 302 302 302 302
@@ -413,6 +418,10 @@ api_round                            PATCH  401 403 403 200 404 200 403 200 401
 api_round_step                       POST   401 403 403 200 404 200 403 200 401
 api_round_pause                      POST   401 403 403 200 404 200 403 200 401
 api_round_resume                     POST   401 403 403 200 404 200 403 200 401
+api_studies                          GET    401 403 200 200 404 200 200 200 401
+api_studies                          POST   401 403 403 201 404 201 403 201 401
+api_study                            GET    401 403 200 200 404 200 200 200 401
+api_study_compare                    POST   401 403 403 200 404 200 403 200 401
 api_runs                             GET    401 403 200 200 404 200 200 200 401
 api_runs                             POST   401 403 403 201 404 201 403 201 401
 api_run                              GET    401 403 200 200 404 200 200 200 401
@@ -589,6 +598,26 @@ def a_round(world: World) -> dict[str, Any]:
 def a_round_over_rest(world: World) -> dict[str, Any]:
     wanted = {"name": "another", "result": "better", "recipe": "dpo", "temperatures": [0.5, 1.0]}
     return {**wanted, "base": world.kwargs["model"]}
+
+
+def a_study(world: World) -> dict[str, Any]:
+    from training.models import Study
+
+    study = Study.objects.get(pk=world.kwargs["study"])
+    return {
+        "name": "another",
+        "method": study.method,
+        "base": study.base_id,
+        "snapshot": study.snapshot_id,
+    }
+
+
+def trained_study(world: World) -> None:
+    """... whose models can be asked."""
+    from tests.training.studies.world import trained_all
+    from training.models import Study
+
+    trained_all(Study.objects.get(pk=world.kwargs["study"]))
 
 
 def paused(world: World) -> None:
@@ -796,6 +825,12 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_suspicious", "POST"): Setup(
         lambda world: {"measure": measure_of(world), "name": "Suspicious"}, before=held_out
     ),
+    ("training:study_new", "POST"): Setup(
+        lambda world: {**a_study(world), "sizes": "2, 4", "draw": "0"}
+    ),
+    ("training:study_compare", "POST"): Setup(before=trained_study),
+    ("api_studies", "POST"): Setup(lambda world: {**a_study(world), "sizes": [2, 4]}),
+    ("api_study_compare", "POST"): Setup(before=trained_study),
     ("training:round_new", "POST"): Setup(a_round),
     ("training:round_resume", "POST"): Setup(before=paused),
     ("training:round_change", "POST"): Setup(

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from training import asking_api, endpoint_api, held_out_api, run_api, snapshot_api
 from training.rounds import api as rounds
+from training.studies import api as studies
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
@@ -60,5 +61,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rounds/<int:round>/pause/", rounds.RoundPauseEndpoint.as_view(), name="api_round_pause"),
     path(
         "rounds/<int:round>/resume/", rounds.RoundResumeEndpoint.as_view(), name="api_round_resume"
+    ),
+    path("studies/", studies.StudiesEndpoint.as_view(), name="api_studies"),
+    path("studies/<int:study>/", studies.StudyEndpoint.as_view(), name="api_study"),
+    path(
+        "studies/<int:study>/compare/",
+        studies.StudyCompareEndpoint.as_view(),
+        name="api_study_compare",
     ),
 ]

@@ -15,9 +15,11 @@ from training import curves
 from training.access import MANAGES, READS
 from training.actions.import_model import import_from_hub
 from training.actions.launch import LaunchPlan, launch
+from training.api_chosen import chosen
 from training.models import Method, ModelKind, Outcome, Purpose, Stage, TrainingRun, VersionState
 from training.queries import ready_snapshots
 from training.run_queries import models_in, ready_models, runs_in
+from training.snapshot_parts import Part, seed_of
 from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.filters import Filter
 from webapp.api.permissions import api_workspace
@@ -95,6 +97,7 @@ class RunBody(Strict):
         required=False, help_text="Of run.json: seed, lora, quantization, training, settings"
     )
     result_name = serializers.CharField(max_length=80, required=False)
+    rows = serializers.IntegerField(required=False, help_text="Learn from so many rows at most")
 
 
 class ModelsEndpoint(Endpoint):
@@ -154,12 +157,12 @@ class RunsEndpoint(Endpoint):
         workspace = api_workspace(request, slug, *MANAGES)
         given = self.wanted(RunBody)
         models = {
-            role: _known(ready_models(workspace), given[role], role)
+            role: chosen(ready_models(workspace), given[role], role)
             for role in ("base", "reward")
             if role in given
         }
         data = {
-            role: _known(ready_snapshots(workspace), pk, f"snapshots.{role}")
+            role: chosen(ready_snapshots(workspace), pk, f"snapshots.{role}")
             for role, pk in given["snapshots"].items()
         }
         config = given.get("config") or {}
@@ -171,6 +174,7 @@ class RunsEndpoint(Endpoint):
             models=models,
             data=data,
             config=config,
+            part=Part(given["rows"], seed_of(config)) if "rows" in given else None,
             result_name=given.get("result_name", ""),
             purpose=given.get("purpose", Purpose.RUN),
         )
@@ -239,12 +243,3 @@ def _act(request: Request, slug: str, pk: int, act: Any) -> TrainingRun:
         raise ValidationError(_("This run waits for another one; it has not begun."))
     act(job=run.job, by=person_of(request))
     return _run(request, slug, pk, MANAGES)
-
-
-def _known(rows: Any, pk: int, field: str) -> Any:
-    found = rows.filter(pk=pk).first()
-    if found is None:
-        raise serializers.ValidationError(
-            {field: [_("There is no such model or snapshot here that is ready.")]}
-        )
-    return found

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from training.actions.launch import LaunchPlan
+from training.actions.launch import LaunchPlan, read_data_path
 from training.models import (
     DatasetSnapshot,
     Method,
@@ -19,6 +19,7 @@ from training.models import (
 from training.models.runs import plain
 from training.queries import ready_snapshots
 from training.run_queries import ready_models
+from training.snapshot_parts import Part
 from training.trainers.run_config import NEEDS, NEEDS_REWARD_MODEL, Setting, describe
 from webapp.workspaces.models import Workspace
 
@@ -101,6 +102,12 @@ class RunForm(forms.Form):
                 if role in ("train", "prompts")
                 else "",
             )
+        self.fields["rows"] = forms.IntegerField(
+            label=_("Rows to learn from, at most"),
+            min_value=1,
+            required=False,
+            help_text=_("Empty: all. A smaller part lies within a larger one of the same seed."),
+        )
         self.fields["result_name"] = forms.CharField(
             label=_("Name of the resulting model"),
             max_length=80,
@@ -135,7 +142,7 @@ class RunForm(forms.Form):
 
     def subject(self) -> list[Any]:
         names = ["name", "base", "reward", *(n for n in self.fields if n.startswith("data."))]
-        return [self[name] for name in [*names, "result_name"] if name in self.fields]
+        return [self[name] for name in [*names, "rows", "result_name"] if name in self.fields]
 
     def how(self) -> list[Any]:
         names = ["use_lora", "quantization", "precision", "seed", "deterministic"]
@@ -197,6 +204,7 @@ class RunForm(forms.Form):
             models=models,
             data=data,
             config=self.config(),
+            part=Part(given["rows"], given.get("seed") or 0) if given.get("rows") else None,
             result_name=given.get("result_name") or "",
             purpose=purpose,
             cloned_from=cloned_from,
@@ -269,6 +277,9 @@ def values_of(run: TrainingRun) -> dict[str, Any]:
         found[use.role] = use.version_id
     for piece in run.data.all():
         found[f"data.{piece.role}"] = piece.snapshot_id
+    for source in run.config.get("data", []):
+        if (part := read_data_path(source["path"])[2]) is not None:
+            found["rows"] = part.rows
     found["result_name"] = run.result_name
     return found
 

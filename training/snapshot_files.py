@@ -1,8 +1,10 @@
 """A snapshot's file: its lines, one split of them, and whether it is still what was frozen."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from django.core.exceptions import ValidationError
 from django.utils.text import slugify
@@ -73,16 +75,23 @@ def write_split(snapshot: DatasetSnapshot, split: str, path: Path) -> int:
     if split not in SPLITS:
         raise ValueError(f"The split is {split!r}. Allowed: {', '.join(SPLITS)}.")
     written = 0
+    with replaced(path) as file:
+        for block in blocks(snapshot, split):
+            written += block.count(b"\n")
+            file.write(block)
+    return written
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place once it is whole."""
     temporary = path.with_name(f"{path.name}.part")
     try:
         with temporary.open("wb") as file:
-            for block in blocks(snapshot, split):
-                written += block.count(b"\n")
-                file.write(block)
+            yield file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return written
 
 
 def first_rows(snapshot: DatasetSnapshot, most: int) -> list[bytes]:

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from training.rounds.urls import rounds
 from training.run_urls import learning
+from training.studies.urls import studies
 from training.views import arena, endpoints, playground, samplings, snapshots
 
 app_name = "training"
@@ -50,4 +51,10 @@ freezing: list[URLPattern | URLResolver] = [
     path("snapshots/<int:snapshot>/export/", snapshots.snapshot_export, name="snapshot_export"),
     path("snapshots/<int:snapshot>/delete/", snapshots.snapshot_delete, name="snapshot_delete"),
 ]
-urlpatterns: list[URLPattern | URLResolver] = [*asking, *freezing, *learning, *rounds]
+urlpatterns: list[URLPattern | URLResolver] = [
+    *asking,
+    *freezing,
+    *learning,
+    *rounds,
+    *studies,
+]

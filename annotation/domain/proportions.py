@@ -49,8 +49,8 @@ def wilson_centre(wins: float, n: float, alpha: float = 0.05) -> float:
     return (wins + square / 2) / (n + square)
 
 
-def share(hits: int, n: int, alpha: float = 0.05) -> Share:
-    """hits / n with Wilson's interval; all None for n = 0."""
+def share(hits: float, n: int, alpha: float = 0.05) -> Share:
+    """hits / n with Wilson's interval; all None for n = 0. A tie may have given half a hit."""
     if not n:
         return Share(None, None, None, 0)
     return Share(hits / n, *wilson_interval(hits, n, alpha), n)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from tests.browser.conftest import no_sideways_scroll
 from tests.cast import a_workspace, mia
 from tests.training.registry import DEMONSTRATIONS, a_model, a_run, frozen
+from tests.training.studies.world import a_study, trained_all
 from training.actions.register import make_ready, new_version
 from training.models import Parentage, RunEvent, RunMetric, TrainingRun
 from webapp.jobs.models import Job
@@ -35,6 +36,8 @@ def test_each_page_of_runs_and_models_is_readable(
     TrainingRun.objects.filter(pk=preview.pk).update(
         result={"report": {"batch": [shown], "steps": 12, "estimated_seconds": 90.0}}
     )
+    study = a_study(workspace, by, base=base)
+    trained_all(study, eval_accuracy=[0.25, 0.5, 0.75], eval_loss=[0.9, 0.7, 0.65])
     log_in_browser(by)
     set_theme(theme)
     page.set_viewport_size({"width": width, "height": 800})
@@ -50,6 +53,9 @@ def test_each_page_of_runs_and_models_is_readable(
         ("recipe", "runs/recipes/sft-reward-ppo/"),
         ("compare", f"runs/compare/?run={run.pk}&run={preview.pk}"),
         ("rollouts", f"runs/{run.pk}/rollouts/"),
+        ("studies", "runs/studies/"),
+        ("study", f"runs/studies/{study.pk}/"),
+        ("study-new", "runs/studies/new/"),
     ]:
         page.goto(f"{base_url}/{address}")
         page.wait_for_load_state()

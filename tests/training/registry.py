@@ -155,8 +155,11 @@ def learning_ids(workspace: Any, manager: Any) -> dict[str, Any]:
         ]
     )
     from tests.training.rounds.world import a_round  # which makes its models here
+    from tests.training.studies.world import a_study
 
+    study = a_study(workspace, manager, base=model)
     return {
+        "study": study.pk,
         "round": a_round(workspace, manager, base=model).pk,
         "model": model.pk,
         "run": run.pk,

@@ -15,13 +15,14 @@ from django.conf import settings
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
-from training.actions.launch import MODEL_ROLES, start_awaiting
+from training.actions.launch import MODEL_ROLES, read_data_path, start_awaiting
 from training.actions.register import register_result
 from training.model_imports import check_apart
 from training.model_store import fetch_folder, store_folder
 from training.models import Checkpoint, Outcome, Purpose, RunEvent, TrainingRun
 from training.run_record import RunRecord, Stalled, forget_after
 from training.snapshot_files import SnapshotDamaged, write_split
+from training.snapshot_parts import write_part
 from training.trainers.outcome import EXIT_CODES
 from webapp import artifacts
 from webapp.jobs import JobCancelled, JobFailed, Work
@@ -87,17 +88,24 @@ def _prepare(run: TrainingRun, folder: Path, work: Work) -> None:
     snapshots = {use.snapshot_id: use.snapshot for use in run.data.select_related("snapshot")}
     for source in config["data"]:
         work.progress(0, None, _("Writing the data"))
-        _role, number, split = Path(source["path"]).stem.split("-")
+        number, split, part = read_data_path(source["path"])
+        snapshot, target = snapshots[number], folder / source["path"]
         try:
-            write_split(snapshots[int(number)], split, folder / source["path"])
-        except (OSError, SnapshotDamaged) as gone:
+            if part is None:
+                rows = write_split(snapshot, split, target)
+            else:
+                rows = write_part(snapshot, part, target)
+        except (OSError, ValueError, SnapshotDamaged) as gone:
             raise _failed(
                 run,
                 work,
                 Outcome.BAD_INPUT,
                 _("The snapshot %(name)s cannot be read: %(why)s")
-                % {"name": snapshots[int(number)], "why": gone},
+                % {"name": snapshot, "why": gone},
             ) from None
+        if split == "train":
+            with work.fenced():
+                run.data.filter(role=source["role"], snapshot=snapshot).update(rows=rows)
     (folder / "run.json").write_text(json.dumps(config, indent=2))
     if run.purpose == Purpose.RUN:
         _restore(run, folder, work)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from training.models import (
     TrainingRun,
 )
 from training.names import check_name
+from training.snapshot_parts import LARGEST_DRAW, Part
 from training.trainers.outcome import BadInput
 from training.trainers.run_config import NEEDS, NEEDS_REWARD_MODEL, parse_config
 from webapp.audit.actions.record import record
@@ -32,6 +34,7 @@ MODEL_ROLES = {
     "reward": ("reward_model", ModelKind.REWARD),
     "value": ("value_model", ModelKind.REWARD),
 }
+LEARNED_ROLES = ("train", "prompts")  # the others are there as a whole, whatever part is learned
 Source = ModelVersion | TrainingRun  # a model that is there, or the run that will make it
 
 
@@ -40,8 +43,8 @@ class LaunchPlan:
     """What a person says on the launch page.
 
     `models`: role (base, reference, reward, value) -> where it comes from; `data`: role (train,
-    prompts, demonstrations, ptx) -> snapshot; `config`: the rest of run.json: seed, lora,
-    training, settings ...
+    prompts, demonstrations, ptx) -> snapshot; `part`: of what it learns from, all of it if none is
+    named; `config`: the rest of run.json: seed, lora, training, settings ...
     """
 
     name: str
@@ -49,6 +52,7 @@ class LaunchPlan:
     models: Mapping[str, Source]
     data: Mapping[str, DatasetSnapshot]
     config: Mapping[str, Any] = field(default_factory=dict)
+    part: Part | None = None
     result_name: str = ""
     purpose: str = Purpose.RUN
     cloned_from: TrainingRun | None = None
@@ -70,7 +74,8 @@ def resolved(plan: LaunchPlan) -> dict[str, Any]:
     given["data"] = []
     for role, snapshot in plan.data.items():
         for split, as_role in _splits(plan.method, role, snapshot):
-            path = f"inputs/{as_role}-{snapshot.pk}-{split}.jsonl"
+            part = plan.part if as_role in LEARNED_ROLES else None
+            path = data_path(as_role, snapshot.pk, split, part)
             given["data"].append({"role": as_role, "path": path, "kind": snapshot.kind})
     if plan.purpose == Purpose.REHEARSAL:
         given = rehearsed(given)
@@ -79,6 +84,18 @@ def resolved(plan: LaunchPlan) -> dict[str, Any]:
     except BadInput as refused:
         raise ValidationError(refused.problems) from None
     return config
+
+
+def data_path(role: str, snapshot: int, split: str, part: Part | None) -> str:
+    """The file that a run reads; its name says all that it takes to write it anywhere."""
+    of_part = f"-{part.rows}-{part.draw}" if part is not None else ""
+    return f"inputs/{role}-{snapshot}-{split}{of_part}.jsonl"
+
+
+def read_data_path(path: str) -> tuple[int, str, Part | None]:
+    """(id of the snapshot, split, part) back from data_path()."""
+    _role, snapshot, split, *part = Path(path).stem.split("-")
+    return int(snapshot), split, Part(*map(int, part)) if part else None
 
 
 def rehearsed(given: dict[str, Any]) -> dict[str, Any]:
@@ -187,8 +204,19 @@ def check_plan(workspace: Any, plan: LaunchPlan) -> None:
         problems += _model_problems(workspace, plan, role, source)
     for role, snapshot in plan.data.items():
         problems += _data_problems(workspace, plan, role, snapshot)
+    if plan.part is not None:
+        problems += _part_problems(plan.part)
     if problems:
         raise ValidationError(problems)
+
+
+def _part_problems(part: Part) -> list[str]:
+    if part.rows >= 1 and 0 <= part.draw <= LARGEST_DRAW:
+        return []
+    return [
+        _("A part of the data has 1 row or more, and its draw is a number from 0 to %(most)d.")
+        % {"most": LARGEST_DRAW}
+    ]
 
 
 def _model_problems(workspace: Any, plan: LaunchPlan, role: str, source: Source) -> list[str]:

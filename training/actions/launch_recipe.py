@@ -61,7 +61,7 @@ def launch_recipe(
                 config={
                     "seed": seed,
                     **laid_over(
-                        laid_over(_config(method, preset), recipe.configs.get(method, {})),
+                        laid_over(preset_config(method, preset), recipe.configs.get(method, {})),
                         (configs or {}).get(method, {}),
                     ),
                 },
@@ -84,7 +84,7 @@ def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
     return found
 
 
-def _config(method: str, preset: Preset | None) -> dict[str, Any]:
+def preset_config(method: str, preset: Preset | None) -> dict[str, Any]:
     """A preset's settings as far as the method has them."""
     config: dict[str, Any] = {}
     known = {setting.name for setting in describe(method)}

@@ -38,6 +38,7 @@ from training.models.snapshots import (
     SnapshotKind,
     SnapshotState,
 )
+from training.models.studies import Study, StudyRun
 from training.models.trials import Trial, TrialColumn
 from training.models.versions import (
     ModelKind,
@@ -87,6 +88,8 @@ __all__ = [
     "Stage",
     "Step",
     "StepState",
+    "Study",
+    "StudyRun",
     "TrainingRun",
     "Trial",
     "TrialColumn",

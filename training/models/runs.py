@@ -125,11 +125,13 @@ class TrainingRun(models.Model):
 
 
 class RunData(models.Model):
-    """What a run learns from. A role is one of training.trainers.run_config: train, prompts ..."""
+    """What a run learns from. A role is one of training.trainers.run_config: train, prompts ...
+    `rows` are those of the training split that its newest attempt was given."""
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="data")
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, related_name="+")
     role = models.CharField(max_length=15)
+    rows = models.PositiveBigIntegerField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("training run")  # what keeps a snapshot from being deleted, on its page
