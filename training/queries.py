@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import PROTECT, QuerySet
+from django.db.models import PROTECT, ManyToOneRel, QuerySet
 
 from annotation.judgement_filter import KINDS
 from annotation.models import Prompt
@@ -35,9 +35,9 @@ def snapshots_with(kind: str, judgement_id: int) -> QuerySet[DatasetSnapshot]:
 def learned_from(snapshot: DatasetSnapshot) -> list[str]:
     """What keeps a snapshot from being deleted, counted: "2 training runs"."""
     found = []
-    for relation in DatasetSnapshot._meta.related_objects:
-        if relation.on_delete is PROTECT:
-            model = relation.related_model
+    for relation in DatasetSnapshot._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ManyToOneRel) and relation.on_delete is PROTECT:
+            model: Any = relation.related_model
             number = model._base_manager.filter(**{relation.field.name: snapshot}).count()
             meta = model._meta
             if number:

@@ -16,6 +16,7 @@ import zstandard
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.urls import reverse
 
 from annotation.actions.import_data import ImportPlan, import_data
 from annotation.domain.prompt_hash import prompt_hash
@@ -27,6 +28,7 @@ from annotation.models.judgements import Choice, Strength
 from tests.annotation.material import a_prompt, an_answer
 from tests.cast import a_workspace, ann, eve, log_in, mia, vic
 from tests.training.snapshots import a_comparison, a_snapshot
+from tests.training.studies.world import a_study
 from tests.webapp.webhooks.material import a_webhook_with_a_delivery
 from training.actions.delete_snapshot import delete_snapshot
 from training.actions.export_snapshot import export_snapshot
@@ -377,6 +379,19 @@ def test_deleting_takes_the_files_and_says_so(
     assert not DatasetSnapshot.objects.exists()
     assert Comparison.objects.count() == 1
     assert AuditEntry.objects.filter(action="snapshot.delete").exists()
+
+
+def test_what_runs_and_studies_learned_from_is_not_deleted_and_says_so(client: Client) -> None:
+    workspace = a_workspace()
+    by = mia(workspace)
+    study = a_study(workspace, by)
+    with pytest.raises(ValidationError, match=r"3 training runs, 1 study learned from it\."):
+        delete_snapshot(snapshot=study.snapshot, by=by)
+    log_in(client, by)
+    address = reverse("training:snapshot_delete", args=[workspace.slug, study.snapshot_id])
+    assert client.post(address).status_code == 302
+    assert "3 training runs" in client.get(address).content.decode()
+    assert DatasetSnapshot.objects.filter(pk=study.snapshot_id).exists()
 
 
 # ---- pages and REST
