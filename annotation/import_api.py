@@ -125,11 +125,12 @@ class PlanBody(Strict):
     split_tokens = serializers.IntegerField(
         required=False, help_text="Split longer conversations; 0: none"
     )
-    template = serializers.CharField(required=False, help_text="Of the format labelled")
-    target = serializers.CharField(required=False)
-    answers = serializers.DictField(child=serializers.CharField(), required=False)
-    label_field = serializers.CharField(required=False)
-    with_options = serializers.BooleanField(required=False)
+    conversion = serializers.DictField(
+        required=False,
+        help_text="Of the format labelled, a recipe: templates [{name, input, target, syntax, "
+        "choices}], task, columns, answers (label to word), label_field, with_options, each_row "
+        "(one or all), seed. docs/conversion.md",
+    )
 
 
 class UploadBody(Strict):

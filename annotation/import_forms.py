@@ -14,7 +14,7 @@ from annotation.models import Split
 
 YES_NO = [("", _("Tell it from the text")), ("yes", _("Yes")), ("no", _("No"))]
 COLUMN = "column_"
-MAPS = ("roles", "labels", "languages", "answers")
+MAPS = ("roles", "labels", "languages")
 LISTS = ("tags", "special_tokens", "keep_languages", "skip_languages")
 
 
@@ -145,16 +145,6 @@ class PlanForm(forms.Form):
         max_value=10_000_000,
         help_text=_("About four characters to a token. Whole rounds stay together; none is lost."),
     )
-    template = forms.CharField(
-        label=_("Template"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("For the format “labelled”: {premise} Does it follow that {hypothesis}?"),
-    )
-    target = forms.CharField(label=_("Answer"), required=False, initial="{answer}")
-    label_field = forms.CharField(label=_("Field of the label"), required=False, initial="label")
-    answers = _pairs(_("One per line, label = word: 0 = yes."), _("Words of the labels"))
-    with_options = forms.BooleanField(label=_("List all words as options"), required=False)
 
     def __init__(self, *args: Any, columns: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -174,7 +164,7 @@ class PlanForm(forms.Form):
 
     def is_mapped(self) -> bool:
         """Whether something of the maps is filled in, or has to be: then they are shown open."""
-        names = (*MAPS[:3], "rank_best", "judged_by", "html", "delimiter", "header")
+        names = (*MAPS, "rank_best", "judged_by", "html", "delimiter", "header")
         return any(self[name].value() for name in names) or any(
             field.value() for field in self.columns()
         )

@@ -7,6 +7,7 @@ from annotation.views import (
     campaigns,
     checks,
     conversations,
+    converter,
     imports,
     quality,
     withdrawals,
@@ -26,6 +27,13 @@ urlpatterns = [
     path("imports/", imports.import_list, name="imports"),
     path("imports/new/", imports.import_new, name="import_new"),
     path("imports/<int:pk>/", imports.import_page, name="import"),
+    path("imports/convert/", converter.conversion_new, name="conversion_new"),
+    path("imports/convert/tutorial/", converter.conversion_tutorial, name="conversion_tutorial"),
+    path("imports/<int:pk>/convert/", converter.conversion_page, name="conversion"),
+    path("imports/<int:pk>/convert/preview/", converter.preview, name="conversion_preview"),
+    path(
+        "imports/<int:pk>/convert/templates/", converter.templates_file, name="conversion_templates"
+    ),
     path("imports/<int:pk>/start/", imports.import_start, name="import_start"),
     path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
     path("imports/<int:pk>/rejects/", imports.import_rejects, name="import_rejects"),

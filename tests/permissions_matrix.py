@@ -137,6 +137,13 @@ annotation:imports                   GET    302 403 200 200 404 200 302 302 302
 annotation:import_new                GET    302 403 403 200 404 200 302 302 302
 annotation:import_new                POST   302 403 403 302 404 302 302 302 302
 annotation:import                    GET    302 403 200 200 404 200 302 302 302
+annotation:conversion_new            GET    302 403 403 200 404 200 302 302 302
+annotation:conversion_new            POST   302 403 403 302 404 302 302 302 302
+annotation:conversion_tutorial       POST   302 403 403 302 404 302 302 302 302
+annotation:conversion                GET    302 403 403 200 404 200 302 302 302
+annotation:conversion                POST   302 403 403 302 404 302 302 302 302
+annotation:conversion_preview        POST   302 403 403 200 404 200 302 302 302
+annotation:conversion_templates      GET    302 403 403 200 404 200 302 302 302
 annotation:import_start              POST   302 403 403 302 404 302 302 302 302
 annotation:import_cancel             POST   302 403 403 302 404 302 302 302 302
 annotation:import_rejects            GET    302 403 403 200 404 200 302 302 302
@@ -706,6 +713,12 @@ SETUPS: dict[tuple[str, str], Setup] = {
         lambda world: {"file": SimpleUploadedFile("a.jsonl", b'{"prompt": "x"}')},
         allows=frozenset({"file", "licence"}),
     ),
+    ("annotation:conversion_new", "POST"): Setup(
+        lambda world: {"file": SimpleUploadedFile("a.jsonl", b'{"text": "x", "label": 1}')},
+        allows=frozenset({"file", "licence", "task"}),
+    ),
+    ("annotation:conversion_tutorial", "POST"): Setup({"task": "nli"}),
+    ("annotation:conversion", "POST"): Setup({"act": "task", "task": "nli"}),
     ("annotation:import_undo", "GET"): Setup(before=imported),
     ("annotation:import_undo", "POST"): Setup(before=imported),
     ("api_import_undo", "POST"): Setup(before=imported),

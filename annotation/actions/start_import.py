@@ -36,7 +36,30 @@ def start_import(*, imported: Import, by: Any, plan: Mapping[str, Any] | None = 
     return _begin(imported, by, IMPORT, plan)
 
 
+@transaction.atomic
+def keep_plan(*, imported: Import, plan: Mapping[str, Any]) -> None:
+    """Write the plan down and look at nothing; the next look or import goes by it.
+
+    Raises:
+        ValidationError: the plan is wrong, the file is in already, or something is being done.
+    """
+    row = _open(imported)
+    row.plan = ImportPlan.from_json(row.name, plan).as_json()
+    row.save(update_fields=["plan"])
+
+
 def _begin(imported: Import, by: Any, kind: str, plan: Mapping[str, Any] | None) -> Job:
+    row = _open(imported)
+    if plan is not None:
+        row.plan = ImportPlan.from_json(row.name, plan).as_json()
+    row.licence = row.plan.get("licence", "")[:100]
+    row.job = enqueue(kind=kind, owner=by, workspace=row.workspace, arguments={"import_id": row.pk})
+    row.save(update_fields=["plan", "licence", "job"])
+    return row.job
+
+
+def _open(imported: Import) -> Import:
+    """The row, locked, when it may still be imported."""
     row = locked(imported)
     if row.state not in MAY_START:
         raise ValidationError(
@@ -45,12 +68,7 @@ def _begin(imported: Import, by: Any, kind: str, plan: Mapping[str, Any] | None)
         )
     if not row.file:
         raise ValidationError(_("The file of this import is not kept here. Upload it again."))
-    if plan is not None:
-        row.plan = ImportPlan.from_json(row.name, plan).as_json()
-    row.licence = row.plan.get("licence", "")[:100]
-    row.job = enqueue(kind=kind, owner=by, workspace=row.workspace, arguments={"import_id": row.pk})
-    row.save(update_fields=["plan", "licence", "job"])
-    return row.job
+    return row
 
 
 def locked(imported: Import) -> Import:

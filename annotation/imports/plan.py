@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from annotation.domain.conversion.recipes import Recipe, recipe_from
 from annotation.imports.cleaning import Cleaning
 from annotation.imports.formats.limits import Limits
 from annotation.imports.formats.reading_options import Options
@@ -22,6 +23,7 @@ LONGEST_TEXT = 10_000
 MOST_TOKENS = 10_000_000
 SHORTEST_SPLIT = 16
 RANK_BEST = ("lowest", "highest")
+CONVERSION = "conversion"  # a recipe: annotation/domain/conversion
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class ImportPlan:
         flat = {"format": self.format_name} | options | cleaning
         flat |= {key: getattr(self, key) for key in _OWN}
         plain = {key: list(v) if isinstance(v, tuple) else v for key, v in flat.items()}
+        recipe = self.options.recipe
+        plain[CONVERSION] = recipe.as_json() if recipe != Recipe() else {}
         return {key: plain[key] for key, default in DEFAULTS.items() if plain[key] != default}
 
     @classmethod
@@ -67,7 +71,10 @@ class ImportPlan:
         return cls(
             name=name,
             format_name=tuples["format"],
-            options=Options(**{key: tuples[key] for key in _OPTIONS}),
+            options=Options(
+                recipe=recipe_from(checked[CONVERSION]),
+                **{key: tuples[key] for key in _OPTIONS},
+            ),
             cleaning=Cleaning(**{key: tuples[key] for key in _CLEANING}),
             **(own | others),
         )
@@ -84,11 +91,6 @@ _OPTIONS = (
     "html",
     "rank_best",
     "judged_by",
-    "template",
-    "target",
-    "answers",
-    "label_field",
-    "with_options",
 )
 _CLEANING = (
     "clean",
@@ -108,6 +110,7 @@ DEFAULTS: dict[str, Any] = _PLAIN | {
     for key, value in (
         *((key, _DEFAULT_OPTIONS[key]) for key in _OPTIONS),
         *((key, _DEFAULT_CLEANING[key]) for key in _CLEANING),
+        (CONVERSION, {}),
     )
 }
 _ALLOWED: dict[str, tuple[str, ...]] = {
@@ -138,7 +141,9 @@ def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
 def _problem(key: str, value: Any, default: Any) -> str:
     """What is wrong with one field, or nothing."""
     problem = ""
-    if key == "html":
+    if key == CONVERSION:
+        problem = _recipe(value)
+    elif key == "html":
         problem = "" if value in (None, True, False) else _("Allowed: yes, no, or null (tell it).")
     elif isinstance(default, bool):
         problem = "" if isinstance(value, bool) else _("Allowed: true or false.")
@@ -162,6 +167,14 @@ def _problem(key: str, value: Any, default: Any) -> str:
     elif key == "delimiter" and len(value) > 1:
         problem = _("One character belongs here, or nothing: then it is told from the file.")
     return problem
+
+
+def _recipe(value: Any) -> str:
+    try:
+        recipe_from(value)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _tokens(value: Any) -> str:

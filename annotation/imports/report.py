@@ -1,11 +1,14 @@
 """What became of a file, as people and programs read it."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
 
+from annotation.domain.conversion.values import as_text
+from annotation.imports.formats.labelled import LABELLED
 from annotation.imports.formats.reading import Good, Opened
 from annotation.imports.formats.refusals import Refusal
 from annotation.imports.load import Counts
@@ -13,6 +16,7 @@ from annotation.imports.load import Counts
 FIRST_ROWS = 5
 MOST_LISTED = 10_000  # refusals held in memory; the rejects file has all of them
 KEPT_IN_ROW = 50  # refusals that the import's row keeps for its page
+LONGEST_HEAD, MOST_FIELDS, FEW = 2000, 100, 20
 SAMPLES = 8  # records shown before and after
 SAMPLES_OF_A_FIX = 2
 LONGEST_SAMPLE = 6000  # characters of one side
@@ -25,7 +29,8 @@ class ImportReport:
     refused: the first MOST_LISTED refusals. On a dry run `imported` is what would be imported. When
     the whole import was refused (one bad record under all-or-nothing, or a file that breaks off)
     `stored` is false, `imported` is 0 and `withheld` counts the good records that were kept out
-    with it. samples: records that were changed, before and after.
+    with it. samples: records that were changed, before and after. head, few_values: of a labelled
+    data set, its first records and the columns with few values: what its templates are tried on.
     """
 
     format: str
@@ -47,6 +52,8 @@ class ImportReport:
     first_rows: list[Any] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    head: list[dict[str, Any]] = field(default_factory=list)
+    few_values: dict[str, list[str]] = field(default_factory=dict)
     broken: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,9 +71,38 @@ def report_of(opened: Opened) -> ImportReport:
     kind = "json" if container.kind == "object" else container.kind
     name = opened.format.name
     columns = [column[:200] for column in opened.columns]
-    return ImportReport(
+    made = ImportReport(
         name, opened.variant, kind, container.compression, recognised, columns=columns
     )
+    if opened.format is LABELLED:
+        made.head = [_cut(record) for record in opened.head[:FIRST_ROWS]]
+        made.few_values = _few_values(opened.head, columns)
+    return made
+
+
+def _cut(value: Any, longest: int = LONGEST_HEAD) -> Any:
+    """The value with its texts, lists and objects cut to what a preview needs."""
+    if isinstance(value, str):
+        return value[:longest].replace("\0", "")
+    if isinstance(value, dict):
+        kept = itertools.islice(value.items(), MOST_FIELDS)
+        return {str(key)[:200]: _cut(item, longest) for key, item in kept}
+    if isinstance(value, list):
+        return [_cut(item, longest // 4) for item in value[:20]]
+    return value if isinstance(value, (int, float, bool)) else None
+
+
+def _few_values(records: Sequence[Any], columns: Sequence[str]) -> dict[str, list[str]]:
+    """Columns that hold few short values among the first records, as labels do."""
+    found = {}
+    for column in columns:
+        values = [record[column] for record in records if column in record]
+        texts = list(dict.fromkeys(map(as_text, values)))
+        short = all(len(text) <= 60 for text in texts)
+        plain = not any(isinstance(value, (dict, list)) for value in values)
+        if plain and short and 0 < len(texts) <= min(FEW, max(1, len(values) - 1)):
+            found[column] = sorted(texts)
+    return found
 
 
 def watched(results: Any, report: ImportReport) -> Iterator[Good | Refusal]:

@@ -18,7 +18,9 @@ from annotation.actions.undo_import import UNDO, discard_import, undo_import
 from annotation.actions.upload_import import TooLarge, upload_import
 from annotation.dependents import dependents_of
 from annotation.import_forms import PlanForm, UploadForm, initial_of
+from annotation.imports.formats.labelled import LABELLED
 from annotation.imports.formats.registry import BY_NAME
+from annotation.imports.plan import CONVERSION
 from annotation.models import Import, ImportState
 from annotation.prompt_filter import PromptFilter
 from annotation.queries import imports_in, same_file
@@ -99,6 +101,8 @@ def _page(
         "manages": manages,
         "form": form,
         "may_start": may_start,
+        "may_convert": may_start
+        and LABELLED.name in (looked.get("format"), row.plan.get("format")),
         "may_undo": manages and row.state == ImportState.IMPORTED,
         "same": same_file(row),
         "prompts_url": _prompts_url(row, workspace),
@@ -139,8 +143,11 @@ def import_start(request: HttpRequest, workspace: Workspace, pk: int) -> HttpRes
     if not form.is_valid():
         return _page(request, workspace, row, form)
     act = start_import if request.POST.get("act") == "import" else check_import
+    plan = form.cleaned_data["plan"]
+    if CONVERSION in row.plan:  # it has a page of its own
+        plan[CONVERSION] = row.plan[CONVERSION]
     try:
-        act(imported=row, by=request.user, plan=form.cleaned_data["plan"])
+        act(imported=row, by=request.user, plan=plan)
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
     return redirect("annotation:import", workspace.slug, pk)

@@ -134,6 +134,7 @@ def parameter_names(route: str) -> frozenset[str]:
 # What a parameter stands for where its name alone does not say it: (start of the route, name).
 MEANT = {
     ("annotation:import", "pk"): "imported",
+    ("annotation:conversion", "pk"): "imported",
     ("annotation:", "pk"): "campaign",
     ("annotation:", "assignment_pk"): "assignment",
     ("annotation:board_download", "name"): "board_file",

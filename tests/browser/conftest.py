@@ -7,12 +7,16 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from playwright.sync_api import expect
+
+from webapp.jobs.runner import run_next
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -158,6 +162,27 @@ def log_in_browser(page: Any, live_server: Any, settings: Any) -> Callable[[Any]
         )
 
     return log_in
+
+
+@pytest.fixture
+def worker() -> Iterator[None]:
+    """A worker beside the server, in a thread with a connection of its own."""
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                if run_next(queue="default", worker="here") is None:
+                    stop.wait(0.2)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def no_sideways_scroll(page: Any) -> None:

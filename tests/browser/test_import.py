@@ -1,18 +1,14 @@
 """A file comes in as a person sees it: uploaded, looked through, mapped, imported, undone."""
 
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from annotation.models import Import, Prompt
 from tests.browser.conftest import THEMES, WIDTHS, no_sideways_scroll
 from tests.cast import a_workspace, mia
-from webapp.jobs.runner import run_next
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TABLE = (
@@ -22,27 +18,6 @@ TABLE = (
     "How are you?,Write to me at ann@example.org.,model-a,3\n"
     ",An answer to nothing.,model-b,1\n"
 )
-
-
-@pytest.fixture
-def worker() -> Iterator[None]:
-    """A worker beside the server, in a thread with a connection of its own."""
-    stop = threading.Event()
-
-    def work() -> None:
-        try:
-            while not stop.is_set():
-                if run_next(queue="default", worker="here") is None:
-                    stop.wait(0.2)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    stop.set()
-    thread.join(60)
-    assert not thread.is_alive()
 
 
 def test_a_table_is_uploaded_mapped_imported_seen_and_taken_out(

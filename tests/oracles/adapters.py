@@ -510,13 +510,16 @@ def distribution_compare(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def instruction_convert(case: dict[str, Any]) -> dict[str, Any]:
-    from annotation.domain.instruction_conversion import Conversion
+    from annotation.domain.conversion.recipes import Recipe
+    from annotation.domain.conversion.templates import Template
 
-    conversion = Conversion(
-        case["template"], case["label_map"], with_options=bool(case.get("options"))
+    recipe = Recipe(
+        (Template("case", case["template"]),),
+        answers=case["label_map"],
+        with_options=bool(case.get("options")),
     )
-    converted = conversion.convert(case["record"])
-    return {"input": converted.input, "target": converted.target}
+    made = recipe.convert(case["record"])[0].converted
+    return {"input": made.input, "target": made.target}
 
 
 def rouge_l(case: dict[str, Any]) -> dict[str, Any]:

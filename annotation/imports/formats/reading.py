@@ -35,7 +35,7 @@ class Good:
 class Opened:
     """A file about to be read. `results` yields Good and Refusal, one for each record.
 
-    columns: the fields of its first records, in order, for a mapping.
+    columns: the fields of its first records, in order, for a mapping. head: those records.
 
     Iterating raises FileRefused when the file cannot be read to its end.
     """
@@ -46,6 +46,7 @@ class Opened:
     detection: Detection | None
     results: Iterator[Good | Refusal]
     columns: tuple[str, ...] = ()
+    head: tuple[Any, ...] = ()
 
 
 def read_file(
@@ -74,7 +75,8 @@ def read_file(
     reading = Reading(options, variant)
     read = _read_groups if chosen.read_group else _read_each
     results = read(expanded, chosen, reading, limits)
-    return Opened(container, chosen, variant, detection, results, _columns(sample))
+    head = tuple(record.value for record in sample if type(record.value) is dict)
+    return Opened(container, chosen, variant, detection, results, _columns(sample), head)
 
 
 def _columns(sample: list[Record]) -> tuple[str, ...]:

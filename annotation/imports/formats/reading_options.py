@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from annotation.domain.conversion.recipes import Recipe
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -13,8 +15,8 @@ class Options:
     roles: to one of `rows.ROLES`. labels: to one of `rows.CHOICES`, for verdicts. html: texts are
     HTML and become Markdown (ShareGPT's HTML variant is recognised without it).
     rank_best: "lowest" or "highest", for rankings whose source does not declare it.
-    languages: to BCP 47, before the names that are known anyway. template, target, label_field,
-    with_options and answers (a label to its word) belong to the format `labelled`.
+    languages: to BCP 47, before the names that are known anyway. recipe: how labelled data become
+    instructions (format `labelled`).
     """
 
     source: str = ""
@@ -26,11 +28,7 @@ class Options:
     rank_best: str = ""
     judged_by: str = ""
     languages: Mapping[str, str] = field(default_factory=dict)
-    template: str = ""
-    target: str = "{answer}"
-    answers: Mapping[str, str] = field(default_factory=dict)
-    label_field: str = "label"
-    with_options: bool = False
+    recipe: Recipe = field(default_factory=Recipe)
     html_bytes: int = 2 * 1024 * 1024
 
 

@@ -45,7 +45,6 @@ class Command(BaseCommand):
             ("role", "the file's role = system, user, assistant or tool"),
             ("label", "the file's verdict = left, right, tie or both_bad"),
             ("language", "the file's language = its BCP 47 code"),
-            ("answer", "a label = its word, for --format labelled"),
         ):
             parser.add_argument(f"--{name}", action="append", default=[], metavar="A=B", help=what)
         parser.add_argument("--html", action="store_true", help="texts are HTML")
@@ -76,14 +75,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--split-tokens", type=int, default=0, help="split longer conversations (0: none)"
         )
-        parser.add_argument("--template", default="", help="for --format labelled: {field} ...")
-        parser.add_argument("--target", default="{answer}", help="for --format labelled")
-        parser.add_argument("--label-field", default="label", help="for --format labelled")
-        parser.add_argument("--with-options", action="store_true", help="list all words")
 
     def handle(self, *args: Any, **given: Any) -> None:
         try:
-            plan = ImportPlan.from_json(given["file"].name, chosen(given), dry_run=given["dry_run"])
+            plan = ImportPlan.from_json(
+                given["file"].name, self.chosen(given), dry_run=given["dry_run"]
+            )
         except ValidationError as refused:
             told = [f"{name}: {' '.join(why)}" for name, why in refused.message_dict.items()]
             raise CommandError(" ".join(told)) from None
@@ -98,6 +95,10 @@ class Command(BaseCommand):
         self._say(report, plan)
         if report.broken or (plan.all_or_nothing and report.refused_rows):
             sys.exit(1)
+
+    def chosen(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The plan that the arguments ask for."""
+        return chosen(given)
 
     def _import(self, given: dict[str, Any], plan: ImportPlan, spool: IO[bytes]) -> ImportReport:
         slug = given["workspace"]
@@ -150,11 +151,10 @@ def chosen(given: dict[str, Any]) -> dict[str, Any]:
     """The options as a plan's object; what was not given has the plan's default."""
     return {
         "format": given["format"],
-        "columns": _pairs("column", given["column"]),
-        "roles": _pairs("role", given["role"]),
-        "labels": _pairs("label", given["label"]),
-        "languages": _pairs("language", given["language"]),
-        "answers": _pairs("answer", given["answer"]),
+        "columns": pairs("column", given["column"]),
+        "roles": pairs("role", given["role"]),
+        "labels": pairs("label", given["label"]),
+        "languages": pairs("language", given["language"]),
         "html": True if given["html"] else None,
         "header": not given["no_header"],
         "tags": given["tag"],
@@ -178,10 +178,6 @@ _SAME_NAME = (
     "use_case",
     "clean",
     "split_tokens",
-    "template",
-    "target",
-    "label_field",
-    "with_options",
 )
 
 
@@ -201,7 +197,8 @@ def write_report(path: Path, report: ImportReport, spool: IO[bytes]) -> None:
         out.write("]\n}\n")
 
 
-def _pairs(name: str, given: list[str]) -> dict[str, str]:
+def pairs(name: str, given: list[str]) -> dict[str, str]:
+    """The A=B of an argument. Raises CommandError for one that is no pair."""
     found = {}
     for pair in given:
         left, equals, right = pair.partition("=")

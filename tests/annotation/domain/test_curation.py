@@ -12,7 +12,6 @@ from annotation.domain.distribution_compare import (
     compare_distributions,
     jensen_shannon_interval,
 )
-from annotation.domain.instruction_conversion import Conversion
 from annotation.domain.leakage import Leak, LeakageGuard
 from annotation.domain.prompt_hash import prompt_hash, split_of
 from annotation.domain.prompt_map import calibrate, trustworthiness
@@ -72,37 +71,6 @@ def test_the_interval_of_the_divergence_holds_the_estimate_and_narrows_with_data
     estimate = compare_distributions([30, 20, 10], [10, 20, 30]).js
     assert few[0] <= estimate <= few[1]
     assert many[1] - many[0] < (few[1] - few[0]) / 3
-
-
-def test_a_label_means_what_its_own_data_set_says() -> None:
-    record = {"premise": "p {hypothesis}", "hypothesis": "h", "label": 1}
-    conversion = Conversion("{premise}? {hypothesis}", NLI, with_options=True)
-    converted = conversion.convert(record)
-    assert converted.target == "it is not possible to tell"
-    options = "\n\nOPTIONS:\n- yes\n- it is not possible to tell\n- no"
-    assert converted.input == "p {hypothesis}? h" + options
-    inline = Conversion("{premise}\n\n{options_}", NLI).convert(record)
-    assert inline.input == "p {hypothesis}" + options
-
-
-def test_an_inverse_template_asks_for_the_record() -> None:
-    inverse = Conversion("Write a premise that is {answer}.", NLI, target="{premise}")
-    converted = inverse.convert({"premise": "It rains.", "label": "0"})
-    assert (converted.input, converted.target) == ("Write a premise that is yes.", "It rains.")
-
-
-@pytest.mark.parametrize(
-    ("record", "words"),
-    [
-        ({"premise": "p", "label": -1}, "'-1' is not in the label map"),
-        ({"premise": "p", "label": None}, "'' is not in the label map"),
-        ({"premise": "p"}, "no field 'label'"),
-        ({"label": 0}, "needs {premise}"),
-    ],
-)
-def test_what_cannot_be_converted_is_refused(record: dict[str, object], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        Conversion("{premise}", NLI).convert(record)
 
 
 @pytest.mark.parametrize(

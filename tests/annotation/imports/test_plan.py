@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from annotation.import_forms import PlanForm, initial_of
-from annotation.imports.plan import DEFAULTS, ImportPlan
+from annotation.imports.plan import CONVERSION, DEFAULTS, ImportPlan
 from annotation.management.commands.import_data import Command, chosen
 from annotation.models import Demonstration, Prompt
 from tests.annotation.imports.files import jsonl
@@ -39,11 +39,24 @@ EVERYTHING: dict[str, Any] = {
     "keep_languages": ["en"],
     "skip_languages": ["ko"],
     "split_tokens": 2048,
-    "template": "{premise}?",
-    "target": "{answer}.",
-    "answers": {"0": "yes"},
-    "label_field": "gold",
-    "with_options": True,
+    "conversion": {
+        "templates": [
+            {
+                "name": "ask",
+                "input": "{premise}?",
+                "target": "{answer}.",
+                "syntax": "braces",
+                "choices": "",
+            }
+        ],
+        "task": "nli",
+        "columns": {"premise": "sentence1"},
+        "answers": {"0": "yes"},
+        "label_field": "gold",
+        "with_options": True,
+        "each_row": "all",
+        "seed": 7,
+    },
 }
 
 
@@ -76,7 +89,8 @@ def test_a_plan_survives_json_and_knows_every_option() -> None:
 def test_the_form_says_the_same_plan() -> None:
     form = PlanForm(initial_of(EVERYTHING), columns=["question"])
     assert form.is_valid(), form.errors
-    assert form.cleaned_data["plan"] == EVERYTHING
+    # A recipe has a page of its own: tests/annotation/imports/test_conversion.py.
+    assert form.cleaned_data["plan"] | {CONVERSION: EVERYTHING[CONVERSION]} == EVERYTHING
     empty = PlanForm(initial_of({}))
     assert empty.is_valid(), empty.errors
     assert empty.cleaned_data["plan"] == {}
@@ -86,7 +100,7 @@ def test_the_command_line_has_the_same_options_and_defaults() -> None:
     parser = Command().create_parser("manage.py", "import_data")
     plain = vars(parser.parse_args(["f.csv", "--workspace", "w"]))
     assert ImportPlan.from_json("f.csv", chosen(plain)).as_json() == {}
-    assert set(chosen(plain)) == set(DEFAULTS)
+    assert set(chosen(plain)) == set(DEFAULTS) - {CONVERSION}  # `convert` has that
 
 
 def test_rest_has_the_same_options() -> None:
@@ -233,15 +247,17 @@ def test_labelled_data_become_instructions_by_a_template() -> None:
     report = bring(
         b"".join(jsonl(row) for row in rows),
         format="labelled",
-        template="{premise} So: {hypothesis}",
-        answers={"0": "yes", "2": "no"},
-        with_options=True,
+        conversion={
+            "templates": [{"name": "so", "input": "{premise} So: {hypothesis}"}],
+            "answers": {"0": "yes", "2": "no"},
+            "with_options": True,
+        },
     )
     assert (report.imported, report.refused_rows) == (2, 1)
     assert "The label '9' is not in the label map" in report.refused[0]["reason"]
     first = Demonstration.objects.select_related("prompt").order_by("pk").first()
     assert first is not None
     assert first.prompt.text == "It rains. So: It is wet.\n\nOPTIONS:\n- yes\n- no"
-    assert (first.text, first.prompt.metadata["template"]) == ("yes", "{premise} So: {hypothesis}")
+    assert (first.text, first.prompt.metadata["template"]) == ("yes", "so")
     missing = bring(json.dumps(rows[0]).encode(), format="labelled")
     assert "needs a template" in missing.refused[0]["reason"]

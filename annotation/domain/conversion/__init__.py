@@ -1,0 +1,1 @@
+"""Labelled data sets as instructions, in the manner of FLAN and promptsource."""
