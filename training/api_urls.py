@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training import asking_api, endpoint_api, held_out_api, run_api, snapshot_api
+from training import asking_api, endpoint_api, run_api, snapshot_api
+from training.held_out import api as held_out_api
 from training.rounds import api as rounds
 from training.studies import api as studies
 

@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training.views import launch, over_optimisation, registry, runs
+from training.held_out import views as over_optimisation
+from training.views import launch, registry, runs
 
 learning: list[URLPattern | URLResolver] = [
     path("runs/", runs.run_list, name="runs"),

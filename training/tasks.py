@@ -258,6 +258,6 @@ def score_held_out_with_models(work: Work) -> dict[str, Any]:
 
 def _score_held_out(work: Work) -> dict[str, Any]:
     # Here and not above: scipy holds 67 MB, and most workers that know the kind never score.
-    from training.score_held_out import score_held_out
+    from training.held_out.score import score_held_out
 
     return score_held_out(work)

@@ -10,8 +10,8 @@ from tests.cast import a_workspace, mia
 from tests.training.registry import a_model, a_run
 from tests.training.tiny_model import tiny_tokenizer
 from tests.training.tiny_policies import save_reward
-from training.actions.hold_out import measure_run
-from training.held_out import values_of
+from training.held_out.actions.hold_out import measure_run
+from training.held_out.queries import values_of
 from training.models import RunEvent
 from webapp.jobs.models import Job
 from webapp.jobs.runner import run_next

@@ -16,8 +16,13 @@ from tests.cast import a_workspace, ann, log_in, mia
 from tests.training.generate.a_service import Service, well
 from tests.training.generate.asking import an_endpoint
 from tests.training.registry import a_model, a_run
-from training.actions.hold_out import ask_people, first_answers, measure_run, send_suspicious
-from training.held_out import OverOptimisation, answers_of, values_of
+from training.held_out.actions.hold_out import (
+    ask_people,
+    first_answers,
+    measure_run,
+    send_suspicious,
+)
+from training.held_out.queries import OverOptimisation, answers_of, values_of
 from training.models import (
     HeldOutMeasure,
     HeldOutScore,

@@ -26,7 +26,7 @@ from training.actions.change_model import change_model, consequences, delete_mod
 from training.actions.endpoint import endpoint_of_version
 from training.actions.import_model import import_from_hub, import_uploaded
 from training.forms import ImportModelForm, ModelForm
-from training.held_out import alarms_of, has_answers
+from training.held_out.queries import alarms_of, has_answers
 from training.lineage import lineage_of
 from training.models import ModelKind, ModelVersion, Stage, VersionState
 from training.run_queries import models_in

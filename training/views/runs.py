@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from training import curves
 from training.access import MANAGES, READS, manages
-from training.held_out import alarms_of, has_answers
+from training.held_out.queries import alarms_of, has_answers
 from training.models import Method, Purpose, TrainingRun
 from training.run_differences import differences
 from training.run_queries import expected_start, run_of, runs_in

@@ -12,7 +12,7 @@ from annotation.actions.add_texts import add_completion, add_prompt
 from annotation.actions.open_campaign import Plan, open_without_items
 from annotation.models import Campaign, Completion, Prompt
 from annotation.models.campaigns import Kind
-from training.held_out import Answer, answers_of
+from training.held_out.queries import Answer, answers_of
 from training.models import (
     Batch,
     HeldOutMeasure,

@@ -14,7 +14,7 @@ from annotation.domain.verdicts import VerdictFormat, strict_verdict
 from training.actions.ask import fill_batch
 from training.generate.requests import Ask, Sampling
 from training.generate.serve import generate
-from training.held_out import Answer, answers_of
+from training.held_out.queries import Answer, answers_of
 from training.models import (
     BatchEntry,
     Generation,

@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 
 from training import curves
 from training.access import MANAGES, READS, manages
-from training.actions.hold_out import ask_people, measure_run, send_suspicious
-from training.held_out import Held, OverOptimisation
-from training.held_out_runs import across_runs
-from training.hold_out_forms import AskPeopleForm, MeasureForm, SuspiciousForm
+from training.held_out.across_runs import across_runs
+from training.held_out.actions.hold_out import ask_people, measure_run, send_suspicious
+from training.held_out.forms import AskPeopleForm, MeasureForm, SuspiciousForm
+from training.held_out.queries import Held, OverOptimisation
 from training.models import TrainingRun
 from training.run_queries import run_of
 from webapp.jobs.queries import Outlook

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from training.held_out import Held, OverOptimisation
+from training.held_out.queries import Held, OverOptimisation
 from training.models import TrainingRun
 
 MOST_RUNS = 12

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from training.access import MANAGES, READS
-from training.actions.hold_out import ask_people, measure_run, send_suspicious
-from training.held_out import Held, OverOptimisation
+from training.held_out.actions.hold_out import ask_people, measure_run, send_suspicious
+from training.held_out.queries import Held, OverOptimisation
 from training.models import ModelEndpoint, ModelKind
 from training.run_queries import ready_models, run_of
 from webapp.api.endpoint import Endpoint, Strict
