@@ -115,7 +115,7 @@ def entries(
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context of base.html: the section, its entries, the workspace, the role, the theme.
+    """Context of base.html: the side (a section), its entries, the workspace, the role, the theme.
 
     The workspaces of the switcher are a lazy queryset: a page that shows no switcher asks nothing.
     """
@@ -125,7 +125,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get(THEME_COOKIE)
     context: dict[str, Any] = {"theme": theme if theme in THEMES else ""}
     if user is None or not user.is_authenticated:
-        return context | {"navigation": [], "section": None}
+        return context | {"navigation": [], "side": None}
     workspace: Workspace | None = getattr(request, "workspace", None)
     role: str | None = getattr(workspace, "role", None)
     section = WORKSPACE if workspace else ACCOUNT
@@ -134,7 +134,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return context | {
         "workspace": workspace,
         "role": role,
-        "section": section,
+        "side": section,
         "workspaces": workspaces_of(user),
         "navigation": entries(section, workspace, role, request.path, see_all=user.is_site_admin),
     }

@@ -16,11 +16,11 @@ SECTIONS = {
     "ratings": gettext_lazy("Ratings"),
     "matrix": gettext_lazy("Win rates"),
     "reference": gettext_lazy("Reference"),
-    "history": gettext_lazy("Elo history"),
+    "history": gettext_lazy("Elo"),
     "slices": gettext_lazy("Slices"),
     "bias": gettext_lazy("Bias"),
     "agreement": gettext_lazy("Agreement"),
-    "judges": gettext_lazy("People and judges"),
+    "judges": gettext_lazy("Judges"),
     "robustness": gettext_lazy("Robustness"),
     "planner": gettext_lazy("Votes needed"),
     "snapshots": gettext_lazy("Snapshots"),
@@ -32,6 +32,7 @@ SOURCE_LABELS = {
     "simulated": gettext_lazy("Simulated"),
 }
 MATRIX_SHOWN, MATRIX_MOST = 20, 60
+WHISKER = 120  # pixels that the widest interval has
 LEVELS = 5  # shades of each colour of the heat map
 POLICIES = {
     TiePolicy.HALF: gettext_lazy("A tie is half a win"),
@@ -81,14 +82,14 @@ class Links:
 
 
 def rating_rows(figures: dict[str, Any], links: Links) -> list[dict[str, Any]]:
-    """Rows with ranks in words, whiskers in per cent of the widest, and their links."""
+    """Rows with ranks in words, whiskers in pixels of WHISKER, and their links."""
     rows = figures.get("rows", [])
     ends = [row.get(end, row["rating"]) for row in rows for end in ("low", "high")]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     span = (high - low) or 1.0
 
     def place(points: float) -> float:
-        return round(6 + 188 * (points - low) / span, 1)
+        return round(6 + (WHISKER - 12) * (points - low) / span, 1)
 
     shown = []
     group = 0

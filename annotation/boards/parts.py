@@ -11,6 +11,7 @@ from annotation.boards.forms import FreezeForm, PlannerForm, ShareForm
 from annotation.boards.live import PARTS as LIVE_PARTS
 from annotation.boards.planner import Goal, answer
 from annotation.boards.queries import Shown, definition_of, snapshots_of
+from annotation.boards.sentences import question_sentence
 from annotation.domain.win_rates import TiePolicy
 from annotation.models import Board
 from webapp.public_address import public_address
@@ -33,6 +34,7 @@ def frame(board: Board, now: Shown, section: str, links: page.Links) -> dict[str
         "figures": figures,
         "links": links,
         "definition": definition_of(board),
+        "question": question_sentence(definition_of(board)),
     }
 
 
@@ -46,8 +48,6 @@ def board_context(
         return context
     if section == "ratings":
         context["rows"] = page.rating_rows(figures["ratings"], links)
-        history = figures["history"] or {"ends": []}
-        context["elo"] = {one["model"]: one["elo"] for one in history["ends"]}
     elif section == "matrix" and figures["matrix"]:
         context |= _matrix(request, figures, links)
     elif section == "history" and figures["history"]:

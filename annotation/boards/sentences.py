@@ -13,7 +13,7 @@ def estimand_sentences(
 ) -> list[str]:
     """The question, the people and prompts behind it, and how the intervals were made."""
     found = [description] if description else []
-    found.append(_question(definition))
+    found.append(question_sentence(definition))
     found.append(_("Counted: %s.") % chosen)
     for source, figures in sources.items():
         found.append(_who(source, figures["ratings"]))
@@ -34,7 +34,8 @@ def estimand_sentences(
     return found
 
 
-def _question(definition: Definition) -> str:
+def question_sentence(definition: Definition) -> str:
+    """What a rating on this board is an estimate of."""
     ties = {
         "half": _("ties count half for each side"),
         "davidson": _("ties have a probability of their own (Davidson)"),

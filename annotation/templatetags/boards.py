@@ -47,12 +47,6 @@ def rate(value: float | None) -> str:
 
 
 @register.filter
-def at(mapping: dict[str, Any], key: str) -> Any:
-    """What a mapping has under a key that is a variable; None where it has nothing."""
-    return mapping.get(key)
-
-
-@register.filter
 def p_words(value: float | None) -> str:
     """A p-value as it is read: small ones by their bound."""
     if value is None:

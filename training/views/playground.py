@@ -91,6 +91,7 @@ def trial(request: HttpRequest, workspace: Workspace, trial: int) -> HttpRespons
         "trial": found,
         "shown": shown,
         "ended": ended,
+        "good": any(one.row.state == GenerationState.DONE for one in shown),
         "prompt": _prompt(found),
         "campaigns": campaigns.exclude(kind=Kind.DEMONSTRATION),
     }

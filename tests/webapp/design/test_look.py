@@ -113,7 +113,7 @@ def test_entries_stand_in_groups_and_each_heading_stands_once(client, db):
 def test_site_pages_have_the_navigation_of_the_site(client, db):
     log_in(client, admin())
     assert "People" in labels(client, "/site/")
-    assert client.get("/site/").context["section"] == navigation.SITE
+    assert client.get("/site/").context["side"] == navigation.SITE
 
 
 def test_an_entry_is_registered_once():
