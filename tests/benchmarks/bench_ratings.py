@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from annotation.domain import elo_loops
 from annotation.domain.battles import OUTCOMES, Battles
 from annotation.domain.bootstrap import bootstrap_ratings
 from annotation.domain.bradley_terry import BradleyTerryFit, fit_bradley_terry
@@ -87,6 +88,15 @@ def measure_ours(votes: Votes, rounds: int) -> dict[str, Any]:
         elo.replay(battles)
         return elo
 
+    def python_history() -> Any:
+        elo_loops.fastest_loop.cache_clear()
+        elo_loops.BUILT, built = Path("/nowhere"), elo_loops.BUILT
+        try:
+            return history()
+        finally:
+            elo_loops.BUILT = built
+            elo_loops.fastest_loop.cache_clear()
+
     found: dict[str, Any] = {}
     fit, found["fit from words"] = timed(from_words, 3)
     _, found["refresh from counts"] = timed(refresh, 15)
@@ -94,12 +104,22 @@ def measure_ours(votes: Votes, rounds: int) -> dict[str, Any]:
     _, found["bootstrap from counts"] = timed(lambda: bootstrap_ratings(cells, rounds=rounds), 3)
     _, found["two-way clustered, fit included"] = timed(two_way, 5)
     _, found["sandwich from words"] = timed(sandwich_from_words, 3)
-    elo, found["elo, whole history"] = timed(history, 2)
+    _, found["elo, whole history, without a C compiler"] = timed(python_history, 3)
+    elo, found["elo, whole history"] = timed(history, 9)
     elo_ratings = dict(elo.ratings)
     _, thousand = timed(lambda: [elo.record(names[1], names[2], "left") for _ in range(1000)], 5)
     found["elo, one more vote"] = {key: value / 1000 for key, value in thousand.items()}
     assert isinstance(fit, BradleyTerryFit)
     return {"times": found, "strengths": fit.strengths, "elo_ratings": elo_ratings}
+
+
+def build_loop(folder: Path) -> None:
+    """As setup.sh does, where the interpreter's own folder has none."""
+    if not elo_loops.BUILT.exists():
+        source = Path(elo_loops.__file__).with_name("elo_loop.c")
+        elo_loops.BUILT = folder / "rondo_elo.so"
+        options = ["-O2", "-ffp-contract=off", "-shared", "-fPIC"]
+        subprocess.run(["cc", *options, "-o", elo_loops.BUILT, source, "-lm"], check=True)
 
 
 def measure_peers(count: int, rounds: int, fastchat: str | None, folder: Path) -> dict[str, Any]:
@@ -146,6 +166,7 @@ def report(ours: dict[str, Any], peers: dict[str, Any]) -> list[str]:
         "bootstrap from counts": fastchat.get("bootstrap"),
         "two-way clustered, fit included": sandwich_clock,
         "sandwich from words": sandwich_clock,
+        "elo, whole history, without a C compiler": fastchat.get("elo"),
         "elo, whole history": fastchat.get("elo"),
         "elo, one more vote": fastchat.get("elo"),
     }
@@ -175,7 +196,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(given.keep or temporary)
         peers = measure_peers(given.votes, given.rounds, given.fastchat, folder)
-    ours = measure_ours(votes, given.rounds)
+        build_loop(folder)
+        ours = measure_ours(votes, given.rounds)
     print("\n".join(report(ours, peers)))
     exact = peers["choix"]["strengths"]
     assert math.isclose(float(np.abs(exact - ours["strengths"]).max()), 0.0, abs_tol=1e-6)

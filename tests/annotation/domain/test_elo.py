@@ -1,10 +1,15 @@
 """Online Elo."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotation.domain import elo_loops
 from annotation.domain.battles import Battles, UnknownOutcome
 from annotation.domain.elo import EloRatings, elo_ratings
 from tests.annotation.domain.votes import simulated_battles
@@ -81,3 +86,42 @@ def test_it_refuses_an_unknown_outcome_and_changes_nothing() -> None:
 def test_it_refuses_settings_without_a_meaning() -> None:
     with pytest.raises(ValueError, match="k > 0"):
         EloRatings(k=0.0)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled loop, built as setup.sh builds it: by the very line that stands there."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler on this machine; Python's loop is the one that is used")
+    root = Path(elo_loops.__file__).parents[2]
+    library = tmp_path_factory.mktemp("loops") / "rondo_elo.so"
+    script = (root / "setup.sh").read_text()
+    line = script[script.index("    cc -O2") : script.index(" 2>/dev/null || rm")]
+    command = line.replace("\\\n", " ").replace(".venv/lib/rondo_elo.so", str(library))
+    subprocess.run(command.split(), check=True, cwd=root)
+    return library
+
+
+def test_the_compiled_loop_gives_the_digits_of_pythons(built: Path) -> None:
+    battles = simulated_battles([0.0, 0.4, -0.3, 1.2], 3000, np.random.default_rng(3))
+    score = np.array([1.0, 0.0, 0.5, 0.5])[battles.outcome]
+    ends = []
+    for loop in (elo_loops.python_loop, elo_loops.compiled_loop(built)):
+        ratings = np.full(4, 1000.0)
+        loop(battles.left, battles.right, score, 32.0, np.log(10) / 400, ratings)
+        ends.append(ratings)
+    assert ends[0].tolist() == ends[1].tolist()
+    assert len(set(ends[0].tolist())) == 4
+
+
+def test_the_compiled_loop_writes_into_no_other_memory(built: Path) -> None:
+    loop = elo_loops.compiled_loop(built)
+    one, two = np.array([0]), np.array([2])
+    for left, right in ((one, two), (two, one), (-two, one)):
+        with pytest.raises(ValueError, match="no rating"):
+            loop(left, right, np.array([1.0]), 4.0, 0.005, np.full(2, 1000.0))
+
+
+def test_without_a_compiler_python_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elo_loops, "BUILT", tmp_path / "none.so")
+    assert elo_loops.fastest_loop.__wrapped__() is elo_loops.python_loop
