@@ -165,6 +165,19 @@ class BoardForm(forms.Form):
             "name", "email"
         )
 
+    def parts(self) -> list[tuple[str, list[forms.BoundField], bool]]:
+        """(title, fields, whether it stands open) in the order of the page.
+
+        What a person seldom changes is folded until it was changed or has an error; a choice among
+        nothing is left out.
+        """
+        found = []
+        for title, names, folded in PARTS:
+            fields = [self[name] for name in names if getattr(self.fields[name], "choices", True)]
+            said = any(field.errors or _differs(field) for field in fields)
+            found.append((str(title), fields, not folded or said))
+        return found
+
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.MultipleChoiceField)
@@ -219,6 +232,41 @@ class BoardForm(forms.Form):
                 {name: cleaned[name] for name in DEFINED if name in cleaned}
             ),
         )
+
+
+# Title, fields, and whether it is folded while all is as it comes.
+PARTS = (
+    ("", ("name", "description"), False),
+    (
+        _("Which votes"),
+        ("campaigns", "generators", "sources", "annotators", "since", "until"),
+        False,
+    ),
+    (
+        _("How votes become figures"),
+        (
+            "ties",
+            "interval",
+            "weights",
+            "position",
+            "cap_duplicates",
+            "drop_leaked",
+            "prior_sd",
+            "elo_k",
+            "seed",
+        ),
+        True,
+    ),
+    (_("Scale, reference, controls"), ("anchor", "anchor_rating", "reference", "controls"), True),
+    (_("When to stop"), ("stopping", "goal", "looks", "planned_votes"), True),
+    (_("Groups of annotators"), ("groups",), True),
+)
+
+
+def _differs(field: forms.BoundField) -> bool:
+    """Whether something else stands in it than on an empty form."""
+    now, at_first = field.value() or None, field.field.initial or None
+    return bool(now != at_first) and str(now) != str(at_first)
 
 
 DEFINED = (

@@ -71,19 +71,19 @@ class EloRatings:
         """
         every = max(1, -(-len(battles) // max(1, points)))
         moments, courses = [self.votes], [dict(self.ratings)]
-        names, loop = battles.models, fastest_loop()
+        names, left, right = battles.models, battles.left, battles.right
         ratings = np.array([self.ratings.get(name, self.start) for name in names], dtype=np.float64)
         score, steepness = LEFT_SCORE[battles.outcome], math.log(self.base) / self.scale
+        take = fastest_loop()(left, right, score, self.k, steepness, ratings)
         seen = np.zeros(len(names), dtype=bool)
         for begin in range(0, len(battles), every):
-            chunk = slice(begin, min(begin + every, len(battles)))
-            left, right = battles.left[chunk], battles.right[chunk]
-            loop(left, right, score[chunk], self.k, steepness, ratings)
+            end = min(begin + every, len(battles))
+            take(begin, end)
             if not seen.all():
-                seen[left] = seen[right] = True
+                seen[left[begin:end]] = seen[right[begin:end]] = True
             met = compress(zip(names, ratings.tolist(), strict=True), seen.tolist())
             self.ratings.update(met)
-            self.votes += len(left)
+            self.votes += end - begin
             moments.append(self.votes)
             courses.append(dict(self.ratings))
         return EloHistory(tuple(moments), tuple(courses))

@@ -108,7 +108,9 @@ def test_the_compiled_loop_gives_the_digits_of_pythons(built: Path) -> None:
     ends = []
     for loop in (elo_loops.python_loop, elo_loops.compiled_loop(built)):
         ratings = np.full(4, 1000.0)
-        loop(battles.left, battles.right, score, 32.0, np.log(10) / 400, ratings)
+        take = loop(battles.left, battles.right, score, 32.0, np.log(10) / 400, ratings)
+        take(0, 1000)
+        take(1000, 3000)
         ends.append(ratings)
     assert ends[0].tolist() == ends[1].tolist()
     assert len(set(ends[0].tolist())) == 4
@@ -120,6 +122,10 @@ def test_the_compiled_loop_writes_into_no_other_memory(built: Path) -> None:
     for left, right in ((one, two), (two, one), (-two, one)):
         with pytest.raises(ValueError, match="no rating"):
             loop(left, right, np.array([1.0]), 4.0, 0.005, np.full(2, 1000.0))
+    take = loop(one, one, np.array([1.0]), 4.0, 0.005, np.full(2, 1000.0))
+    for begin, end in ((0, 2), (-1, 1), (1, 0)):
+        with pytest.raises(ValueError, match="no such votes"):
+            take(begin, end)
 
 
 def test_without_a_compiler_python_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
