@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotation.models import Campaign, CampaignWorker
-from annotation.models.campaigns import State
+from annotation.models.campaigns import ReviewStep, State
 from webapp.workspaces.models import Role, Workspace
 
 MANAGES = (Role.MANAGER,)
@@ -22,3 +22,9 @@ def campaigns_to_work_in(user: Any, workspace: Workspace) -> QuerySet[Campaign]:
     return Campaign.objects.filter(
         Q(everyone=True) | Exists(listed), workspace=workspace, state=State.OPEN
     )
+
+
+def campaigns_to_review(user: Any, workspace: Workspace, manages: bool) -> QuerySet[Campaign]:
+    """The campaigns with a review step in which `user` reviews: managers in all of them."""
+    found = Campaign.objects.filter(workspace=workspace).exclude(review=ReviewStep.NOTHING)
+    return found if manages else found.filter(reviewers=user)

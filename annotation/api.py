@@ -83,6 +83,9 @@ class ItemRow(serializers.Serializer):
     pairs = serializers.IntegerField(help_text="Pairs of a few-shot example; 0 elsewhere")
     answers = ShownRow(many=True)
     asks = ScaleRow(many=True, help_text="To be answered about each answer, in `ratings`")
+    returned = serializers.CharField(
+        allow_blank=True, help_text="What a reviewer says who sent your answer back; else empty"
+    )
     lease_until = serializers.DateTimeField(allow_null=True)
 
 
@@ -108,9 +111,9 @@ class PairBody(Strict):
     response = serializers.CharField(max_length=20_000, trim_whitespace=False)
 
 
-class AnswerBody(Strict):
-    key = serializers.UUIDField(help_text="Made by you, once per answer; sent again it is harmless")
-    attempt = serializers.IntegerField(min_value=1)
+class JudgementBody(Strict):
+    """What is said of an item, by the kind of the campaign."""
+
     text = serializers.CharField(required=False, max_length=100_000, trim_whitespace=False)
     prompt = serializers.CharField(
         required=False, max_length=20_000, trim_whitespace=False, help_text="One of your own"
@@ -131,6 +134,11 @@ class AnswerBody(Strict):
     )
     ratings = RatingBody(many=True, required=False)
     parts = PartBody(many=True, required=False)
+
+
+class AnswerBody(JudgementBody):
+    key = serializers.UUIDField(help_text="Made by you, once per answer; sent again it is harmless")
+    attempt = serializers.IntegerField(min_value=1)
     comment = serializers.CharField(required=False, max_length=5000, allow_blank=True)
     seconds = serializers.FloatField(required=False, min_value=0, max_value=86_400)
     next = serializers.BooleanField(
@@ -200,7 +208,7 @@ class SubmitEndpoint(Endpoint):
         held = _assignment(request, slug, campaign, assignment)
         body = self.wanted(AnswerBody)
         goes_on = body.pop("next")
-        form = _fields(held.campaign, body)
+        form = fields_of(held.campaign, body)
         try:
             submission = replace(
                 read_submission(held.asks, held.shown_order, form),
@@ -233,7 +241,7 @@ class SkipEndpoint(Endpoint):
         return self.one({"item": None})
 
 
-def _fields(campaign: Campaign, body: dict[str, Any]) -> dict[str, str]:
+def fields_of(campaign: Campaign, body: dict[str, Any]) -> dict[str, str]:
     """The body as the fields of the page's form."""
     ratings, parts = body.pop("ratings", []), body.pop("parts", [])
     pairs = body.pop("pairs", [])
@@ -315,6 +323,7 @@ def _item(campaign: Campaign, held: HeldItem) -> dict[str, Any]:
             for letter, text in zip(LETTERS, held.texts, strict=False)
         ],
         "asks": asks,
+        "returned": held.returned,
         "lease_until": held.lease_until,
     }
     return row | _turn(held.assignment) if campaign.kind == Kind.CONVERSATION else row

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation import api, conversation_api
+from annotation import api, conversation_api, review_api
 
 urlpatterns = [
     path("", api.CampaignsEndpoint.as_view(), name="api_campaigns"),
@@ -10,6 +10,16 @@ urlpatterns = [
         "<int:campaign>/conversations/",
         conversation_api.ConversationsEndpoint.as_view(),
         name="api_conversations",
+    ),
+    path(
+        "<int:campaign>/reviews/",
+        review_api.ReviewsEndpoint.as_view(),
+        name="api_reviews",
+    ),
+    path(
+        "<int:campaign>/reviews/<int:item>/",
+        review_api.ReviewEndpoint.as_view(),
+        name="api_review",
     ),
     path("<int:campaign>/claim/", api.ClaimEndpoint.as_view(), name="api_claim"),
     path(

@@ -12,11 +12,12 @@ from annotation.answerers import names_in
 from annotation.domain.few_shot import FEWEST_PAIRS, MOST_PAIRS
 from annotation.domain.rating_scales import Ask
 from annotation.models import Attribute, Campaign, Completion, Split
-from annotation.models.campaigns import CHECKED, WRITES_PROMPTS, Kind
+from annotation.models.campaigns import CHECKED, WRITES_PROMPTS, Kind, ReviewStep
 from annotation.prompt_filter import PromptFilter
 from webapp.accounts.models import User
-from webapp.workspaces.models import Membership, Workspace
+from webapp.workspaces.models import Membership, Role, Workspace
 
+REVIEWED = tuple(kind for kind in Kind if kind != Kind.CONVERSATION)  # peers do it there
 GIVEN_PROMPTS = tuple(kind for kind in Kind if kind not in WRITES_PROMPTS)
 
 
@@ -183,6 +184,24 @@ class CampaignForm(forms.Form):
         max_value=100,
         help_text=_("After five checks. Empty: nobody is paused by itself."),
     )
+    review = forms.ChoiceField(
+        label=_("Read by a second person"),
+        required=False,
+        choices=ReviewStep.choices,
+        widget=forms.RadioSelect,
+        initial=ReviewStep.NOTHING,
+        help_text=_(
+            "Disagreements count until a reviewer decides otherwise; of every item an answer counts"
+            " once it is accepted. Texts cannot disagree: they are read all, or none."
+        ),
+    )
+    reviewers = forms.ModelMultipleChoiceField(
+        label=_("Who reviews, beside the managers"),
+        queryset=User.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Nobody reviews an item that they have answered."),
+    )
     minutes = forms.IntegerField(
         label=_("An item stays reserved for, in minutes"), initial=60, min_value=1, max_value=1440
     )
@@ -213,12 +232,14 @@ class CampaignForm(forms.Form):
             ("workers", "overlap", "cap", "daily", "minutes", "deadline"),
         ),
         (_("Checks of the work"), ("repeats", "gold", "training", "pause_below")),
+        (_("Review"), ("review", "reviewers")),
     )
     ONLY = {
         **dict.fromkeys(("split", "tag", "use_case", "most"), GIVEN_PROMPTS),
         **dict.fromkeys(("asks", "attributes"), CHECKED),
         **dict.fromkeys(("repeats", "gold", "training", "pause_below"), CHECKED),
         **dict.fromkeys(("depth", "reviews", "model_answers"), (Kind.CONVERSATION,)),
+        **dict.fromkeys(("review", "reviewers"), REVIEWED),
         "answers": (*CHECKED, Kind.CONVERSATION),
         "generators": GIVEN_PROMPTS,
         "rewrites": (Kind.DEMONSTRATION,),
@@ -253,11 +274,12 @@ class CampaignForm(forms.Form):
         attributes = self.fields["attributes"]
         assert isinstance(attributes, forms.ModelMultipleChoiceField)
         attributes.queryset = Attribute.objects.filter(workspace=workspace, retired_at=None)
-        people = self.fields["workers"]
-        assert isinstance(people, forms.ModelMultipleChoiceField)
-        people.queryset = User.objects.filter(
-            memberships__workspace=workspace, is_active=True
-        ).order_by("name", "email")
+        members = User.objects.filter(memberships__workspace=workspace, is_active=True)
+        for name, roles in (("workers", Role.values), ("reviewers", WORKS)):
+            people = self.fields[name]
+            assert isinstance(people, forms.ModelMultipleChoiceField)
+            chosen = members.filter(memberships__role__in=roles, memberships__workspace=workspace)
+            people.queryset = chosen.distinct().order_by("name", "email")
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -281,7 +303,17 @@ class CampaignForm(forms.Form):
             cleaned["answers"] = 2
         if cleaned is not None and cleaned.get("kind") == Kind.CONVERSATION:
             self._enough_people(cleaned)
+        if cleaned is not None and cleaned.get("review") == ReviewStep.DISAGREEMENTS:
+            self._can_disagree(cleaned)
         return cleaned
+
+    def _can_disagree(self, cleaned: dict[str, Any]) -> None:
+        if cleaned.get("kind") not in CHECKED:
+            self.add_error("review", _("Texts cannot disagree. Have every item read, or nothing."))
+        elif cleaned.get("overlap", 1) < 2:
+            self.add_error(
+                "review", _("One person cannot disagree. Ask for two people per item or more.")
+            )
 
     def _enough_people(self, cleaned: dict[str, Any]) -> None:
         """Nobody reviews or ranks an own text: with too few people it would stand still."""
@@ -328,6 +360,8 @@ class CampaignForm(forms.Form):
             gold_share=(cleaned["gold"] or 0) / 100,
             training_pass=(cleaned["training"] or 0) / 100,
             pause_below=cleaned["pause_below"] / 100 if cleaned["pause_below"] else None,
+            review=cleaned["review"],
+            reviewers=tuple(cleaned["reviewers"]),
             minutes=cleaned["minutes"],
             deadline=cleaned["deadline"],
             content_warning=cleaned["content_warning"],

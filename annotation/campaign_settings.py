@@ -22,6 +22,11 @@ def settings_of(campaign: Campaign) -> list[tuple[str, str]]:
         (_("An item stays reserved for"), _("%d minutes") % campaign.minutes),
         (_("Deadline"), _moment(campaign.deadline)),
     ]
+    if campaign.kind != Kind.CONVERSATION:
+        rows.append((_("Read by a second person"), str(campaign.get_review_display())))
+    if campaign.review:
+        names = ", ".join(str(each) for each in campaign.reviewers.order_by("name", "email"))
+        rows.append((_("Reviewed by"), ", ".join(filter(None, [_("managers"), names]))))
     if campaign.content_warning:
         rows.append((_("Content warning"), campaign.content_warning))
     return _of_kind(campaign) + rows

@@ -24,7 +24,10 @@ SELECT
             WHERE campaign_id = %(campaign)s AND user_id = %(user)s
               AND state IN ('paused', 'excluded')),
     EXISTS (SELECT FROM annotation_item
-            WHERE campaign_id = %(campaign)s AND purpose = 'training')
+            WHERE campaign_id = %(campaign)s AND purpose = 'training'),
+    (SELECT assignment_id FROM annotation_sentback
+     WHERE annotator_id = %(user)s AND campaign_id = %(campaign)s AND ended_at IS NULL
+     ORDER BY id LIMIT 1)
 """
 
 # `handed` is a statement's own name for the slots that it has just handed out.
@@ -33,7 +36,9 @@ SELECT handed.id, handed.attempt, handed.lease_until, prompt.messages, item.use_
     ARRAY(SELECT answer.text
           FROM unnest(handed.shown_order) WITH ORDINALITY AS shown (id, place)
           JOIN annotation_completion answer ON answer.id = shown.id
-          ORDER BY shown.place)
+          ORDER BY shown.place),
+    (SELECT sent.comment FROM annotation_sentback sent
+     WHERE sent.assignment_id = handed.id AND sent.ended_at IS NULL)
 FROM handed
 JOIN annotation_item item ON item.id = handed.item_id
 LEFT JOIN annotation_prompt prompt ON prompt.id = item.prompt_id
@@ -53,6 +58,7 @@ class Desk:
     held: int | None  # the assignment that the person has
     stopped: bool  # paused or excluded here
     trains: bool  # the campaign begins with a training
+    returned: int | None = None  # the assignment that a reviewer sent back first
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class HeldItem:
     messages: list[dict[str, Any]]  # none where the person writes the prompt
     use_case: str  # what an own prompt is to be for
     texts: list[str]
+    returned: str = ""  # what a reviewer says who sent the answer back
 
 
 def desk_of(campaign: Campaign, user: Any) -> Desk:
@@ -80,9 +87,9 @@ def shown_of(statement: str, values: Mapping[str, Any]) -> HeldItem | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    assignment, attempt, lease_until, messages, use_case, texts = row
+    assignment, attempt, lease_until, messages, use_case, texts, returned = row
     turns = json.loads(messages) if messages else []
-    return HeldItem(assignment, attempt, lease_until, turns, use_case, texts)
+    return HeldItem(assignment, attempt, lease_until, turns, use_case, texts, returned or "")
 
 
 def held_item(assignment: int) -> HeldItem | None:
@@ -94,7 +101,7 @@ def campaign_at_work(
 ) -> tuple[Campaign, Desk] | tuple[None, None]:
     """The open campaign `pk` of `workspace`, if `user` may be handed work in it, and the desk."""
     statement = f"""SELECT {columns(Campaign, "campaign")}, desk.*
-        FROM annotation_campaign campaign, ({DESK}) desk (held, stopped, trains)
+        FROM annotation_campaign campaign, ({DESK}) desk (held, stopped, trains, returned)
         WHERE campaign.id = %(campaign)s AND campaign.workspace_id = %(workspace)s
           AND {MAY_WORK}"""  # noqa: S608 - constants; the values are parameters
     with connection.cursor() as cursor:

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from django.db.models import Exists
 
 from annotation.domain.agreement import (
     Coefficient,
@@ -45,9 +46,9 @@ from annotation.models import (
     Turn,
 )
 from annotation.models.campaigns import Kind, Purpose
-from annotation.queries import current, given
+from annotation.queries import given
 from annotation.standings import Check, checks_of, gold_accuracy
-from annotation.votes import Vote, votes_of
+from annotation.votes import Vote, answers_of_people, left_out, votes_of
 from webapp.accounts.models import User
 
 FEWEST_RATERS = 3  # for Dawid and Skene: of two who differ nobody can say who errs
@@ -282,7 +283,7 @@ def _length_vote(vote: Vote) -> LengthVote:
 def _of_rankings(campaign: Campaign) -> Quality:
     """Alpha, ordinal, over the tiers that people gave to the same answer of the same item."""
     entries = RankingEntry.objects.filter(
-        ranking__in=current(Ranking.objects.filter(assignment__campaign=campaign)),
+        ranking__in=given(answers_of_people(Ranking, campaign)).filter(~Exists(left_out(campaign))),
         ranking__assignment__repeat_of__isnull=True,
         tier__isnull=False,
     )
@@ -301,7 +302,7 @@ def _ranking_people(campaign: Campaign) -> list[PersonQuality]:
     """Speed, and how often the others order two answers alike."""
     order: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
     rows = RankingEntry.objects.filter(
-        ranking__in=given(Ranking.objects.filter(assignment__campaign=campaign, is_check=False)),
+        ranking__in=given(answers_of_people(Ranking, campaign)),
         ranking__assignment__repeat_of__isnull=True,
         tier__isnull=False,
     ).values_list("ranking__annotator_id", "ranking__assignment__item_id", "completion_id", "tier")
@@ -330,7 +331,7 @@ def _speeds(
     campaign: Campaign, model: type[Demonstration] | type[Ranking] | type[Turn]
 ) -> list[PersonQuality]:
     times: dict[int, list[float | None]] = defaultdict(list)
-    rows: Any = given(model.objects.filter(assignment__campaign=campaign, is_check=False))
+    rows: Any = given(answers_of_people(model, campaign))
     for person, seconds in rows.filter(assignment__repeat_of__isnull=True).values_list(
         "annotator_id", "seconds"
     ):

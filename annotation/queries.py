@@ -102,6 +102,7 @@ def people_of(campaign: Campaign) -> Any:
     submitted = Q(state=AssignmentState.SUBMITTED)
     return (
         Assignment.objects.filter(campaign=campaign, annotator__isnull=False)
+        .exclude(purpose=Purpose.REVIEW)
         .values("annotator_id", "annotator__name", "annotator__email")
         .annotate(
             done=Count("pk", filter=submitted & Q(repeat_of__isnull=True, purpose=Purpose.WORK)),
@@ -132,7 +133,7 @@ def own_progress(user: Any, workspace: Workspace) -> dict[str, Any]:
     """What one person has done in a workspace: by campaign, today, and the last answers."""
     mine = Assignment.objects.filter(
         campaign__workspace=workspace, annotator=user, state=AssignmentState.SUBMITTED
-    )
+    ).exclude(purpose=Purpose.REVIEW)
     return {
         "campaigns": mine.values("campaign_id", "campaign__name", "campaign__kind")
         .annotate(done=Count("pk"), last=Max("submitted_at"))

@@ -10,6 +10,7 @@ from annotation.views import (
     converter,
     imports,
     quality,
+    reviews,
     withdrawals,
     work,
 )
@@ -71,6 +72,8 @@ urlpatterns = [
     path("campaigns/<int:pk>/checks/<int:item>/", checks.check_edit, name="check"),
     path("campaigns/<int:pk>/checks/<int:item>/remove/", checks.check_remove, name="check_remove"),
     path("prompts/", include("annotation.prompt_urls")),
+    path("campaigns/<int:pk>/review/", reviews.review_list, name="reviews"),
+    path("campaigns/<int:pk>/review/<int:item>/", reviews.review_item, name="review_item"),
     path("attributes/", attributes.attribute_list, name="attributes"),
     path(
         "attributes/<int:attribute>/retire/", attributes.attribute_retire, name="attribute_retire"

@@ -1,14 +1,19 @@
 """Votes of a campaign as the figures of quality want them, in one query."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.functions import Length
 
 from annotation.domain.annotator_quality import TURNED
 from annotation.domain.battles import Outcome
-from annotation.models import Campaign, Comparison
+from annotation.models import Campaign, Comparison, Standing
+from annotation.models.campaigns import Purpose
+from annotation.models.standings import StandingState
 from annotation.queries import given
+
+Row = TypeVar("Row", bound=Model)
 
 LETTERS_A_WORD = 6  # with the space, in English text
 
@@ -29,13 +34,27 @@ class Vote:
     words: int  # of both answers together
     pair: tuple[str, str]  # who wrote them, in alphabetical order
     score: float  # 1, 0.5 or 0 for the first of the pair
-    counts: bool  # not excluded
+    counts: bool  # its author is not excluded; what a reviewer decided since changes nothing
+
+
+def left_out(campaign: Campaign) -> QuerySet[Standing]:
+    """Of an outer judgement: whether its author is excluded from the campaign."""
+    return Standing.objects.filter(
+        campaign=campaign, user=OuterRef("annotator"), state=StandingState.EXCLUDED
+    )
+
+
+def answers_of_people(model: type[Row], campaign: Campaign) -> QuerySet[Row]:
+    """Answers to real questions, a reviewer's own judgements left out."""
+    rows = model._default_manager.filter(assignment__campaign=campaign, is_check=False)
+    return rows.exclude(assignment__purpose=Purpose.REVIEW)
 
 
 def votes_of(campaign: Campaign) -> list[Vote]:
     """Every vote on a real question, those that are excluded at present too."""
     rows = (
-        given(Comparison.objects.filter(assignment__campaign=campaign, is_check=False))
+        given(answers_of_people(Comparison, campaign))
+        .annotate(left_out=Exists(left_out(campaign)))
         .values_list(
             "annotator_id",
             "assignment__item_id",
@@ -49,7 +68,7 @@ def votes_of(campaign: Campaign) -> list[Vote]:
             "assignment_id",
             "left__generator",
             "right__generator",
-            "excluded_at",
+            "left_out",
         )
         .order_by("pk")
     )
@@ -69,7 +88,7 @@ def _vote(
     assignment: int,
     left_writer: str,
     right_writer: str,
-    excluded_at: Any,
+    is_left_out: bool,
 ) -> Vote:
     outcome = Outcome(choice)
     for_left = {Outcome.LEFT: 1.0, Outcome.RIGHT: 0.0}.get(outcome, 0.5)
@@ -87,5 +106,5 @@ def _vote(
         words=round((left_length + right_length) / LETTERS_A_WORD),
         pair=(left_writer, right_writer) if in_order else (right_writer, left_writer),
         score=for_left if in_order else 1.0 - for_left,
-        counts=excluded_at is None,
+        counts=not is_left_out,
     )

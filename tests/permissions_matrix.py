@@ -176,6 +176,9 @@ annotation:thresholds                GET    302 403 403 200 404 200 302 302 302
 annotation:thresholds                POST   302 403 403 302 404 302 302 302 302
 annotation:standing                  GET    302 403 403 200 404 200 302 302 302
 annotation:standing                  POST   302 403 403 302 404 302 302 302 302
+annotation:reviews                   GET    302 403 403 200 404 200 302 302 302
+annotation:review_item               GET    302 403 403 200 404 200 302 302 302
+annotation:review_item               POST   302 403 403 302 404 302 302 302 302
 annotation:own_statistics            GET    302 200 403 200 404 200 302 302 302
 annotation:conversations             GET    302 403 200 200 404 200 302 302 302
 annotation:conversation              GET    302 403 200 200 404 200 302 302 302
@@ -377,6 +380,9 @@ api_prompt_edits                     POST   401 403 403 201 404 201 403 201 401
 api_prompt_edit                      GET    401 403 200 200 404 200 200 200 401
 api_prompt_edit_undo                 POST   401 403 403 200 404 200 403 200 401
 api_conversations                    GET    401 403 200 200 404 200 200 200 401
+api_reviews                          GET    401 403 403 200 404 200 200 200 401
+api_review                           GET    401 403 403 200 404 200 200 200 401
+api_review                           POST   401 403 403 200 404 200 403 200 401
 api_claim                            POST   401 200 403 200 404 200 403 200 401
 api_skip                             POST   401 200 403 409 404 409 403 409 401
 api_submit                           POST   401 201 403 409 404 409 403 409 401
@@ -531,6 +537,18 @@ def trained(world: World) -> None:
     )
     Assignment.objects.filter(pk=held.pk).update(
         purpose="training", state="submitted", submitted_at=Now(), lease_until=None
+    )
+
+
+def to_be_reviewed(world: World) -> None:
+    """The annotator has answered, and the campaign has everything read."""
+    from annotation.models import Assignment
+
+    held = Assignment.objects.get(pk=world.kwargs["assignment"])
+    held.campaign.review = "everything"
+    held.campaign.save(update_fields=["review"])
+    Assignment.objects.filter(pk=held.pk).update(
+        state="submitted", submitted_at=Now(), lease_until=None
     )
 
 
@@ -745,6 +763,8 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ),
     ("annotation:standing", "POST"): Setup({"state": "paused", "reason": "Too fast."}),
     ("annotation:work_feedback", "GET"): Setup(before=trained),
+    ("annotation:review_item", "POST"): Setup({"act": "accept"}, before=to_be_reviewed),
+    ("api_review", "POST"): Setup({"act": "accept"}, before=to_be_reviewed),
     ("annotation:prompt_new", "POST"): Setup(
         {"text": "What is tea?", "split": "train"},
         allows=frozenset({"system", "use_case", "tags", "language", "source", "licence"}),

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from annotation.actions.give_back import release_expired
 from annotation.actions.grow import continue_waiting
+from annotation.actions.reopen import reopen
 from annotation.boards.actions.draw_pairs import draw_more
 from annotation.desk import Desk, HeldItem, desk_of, held_item, shown_of
 from annotation.domain.gold import check_is_due
@@ -104,6 +105,8 @@ WHERE first.campaign_id = %(campaign)s AND first.annotator_id = %(user)s
   AND first.state = 'submitted' AND first.repeat_of_id IS NULL AND first.purpose = 'work'
   AND first.submitted_at < now() - interval '10 minutes'
   AND NOT EXISTS (SELECT FROM annotation_assignment again WHERE again.repeat_of_id = first.id)
+  AND NOT EXISTS (SELECT FROM annotation_decision decision
+                  WHERE decision.item_id = first.item_id AND decision.taken_back_at IS NULL)
 ORDER BY first.submitted_at
 LIMIT 1
 RETURNING *)
@@ -111,7 +114,8 @@ RETURNING *)
 
 
 def assign(*, campaign: Campaign, annotator: Any) -> Assignment | None:
-    """The item that `annotator` is to work on: the one already held, else the next one.
+    """The item that `annotator` is to work on: the one already held, else what a reviewer sent
+    back, else the next one.
 
     None when there is nothing (more) for this person here. The caller has checked that the person
     may work in this campaign (annotation.access.campaigns_to_work_in).
@@ -129,7 +133,11 @@ def hand_out(*, campaign: Campaign, annotator: Any, desk: Desk | None = None) ->
     desk = desk or desk_of(campaign, annotator)
     if desk.held is not None:
         return held_item(desk.held)
-    if desk.stopped or not _may_take_more(campaign, annotator):
+    if desk.stopped:
+        return None
+    if desk.returned is not None and reopen(campaign=campaign, pk=desk.returned):
+        return held_item(desk.returned)
+    if not _may_take_more(campaign, annotator):
         return None
     item = _next(campaign, annotator, desk.trains)
     # The next batch of pairs is due, or what a conversation waited for.

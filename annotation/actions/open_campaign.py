@@ -75,6 +75,8 @@ class Plan:
     gold_share: float = 0.0
     training_pass: float = 0.0
     pause_below: float | None = None
+    review: str = ""  # campaigns.ReviewStep
+    reviewers: tuple[Any, ...] = ()  # users beside the managers
     minutes: int = 60
     deadline: Any = None
     content_warning: str = ""
@@ -168,6 +170,7 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         gold_share=plan.gold_share if plan.kind in CHECKED else 0.0,
         training_pass=plan.training_pass,
         pause_below=plan.pause_below,
+        review=plan.review if plan.kind != Kind.CONVERSATION else "",
         minutes=plan.minutes,
         deadline=plan.deadline,
         content_warning=plan.content_warning,
@@ -175,6 +178,7 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         opened_at=timezone.now() if state == State.OPEN else None,
     )
     campaign.attributes.set(plan.attributes)
+    campaign.reviewers.set(plan.reviewers)
     Guidelines.objects.create(campaign=campaign, version=1, text=plan.guidelines, created_by=by)
     CampaignWorker.objects.bulk_create(
         CampaignWorker(campaign=campaign, user=user) for user in plan.workers

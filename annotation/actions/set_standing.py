@@ -4,27 +4,17 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from annotation.actions.count_again import count_again
 from annotation.actions.give_back import give_back
-from annotation.actions.mark_changed_votes import mark_changed_votes
-from annotation.models import (
-    Assignment,
-    Campaign,
-    Comparison,
-    Demonstration,
-    Marking,
-    Ranking,
-    Rating,
-    Standing,
-)
+from annotation.models import Assignment, Campaign, Standing
 from annotation.models.standings import StandingState
 from annotation.standings import ENOUGH_CHECKS, checks_of, gold_accuracy
 from webapp.audit.actions.record import record
 
 WORKS = "works"  # no row: nothing was said about this person
-JUDGEMENTS = (Comparison, Demonstration, Ranking, Rating, Marking)
 
 
 @transaction.atomic
@@ -33,8 +23,8 @@ def set_standing(
 ) -> Standing | None:
     """Put a person where `state` says: admitted, paused, excluded, or "works" for no word at all.
 
-    A pause gives back what the person holds (the draft stays). An exclusion marks the answers given
-    so far, so that they leave every figure and every later snapshot; any other state unmarks them.
+    A pause gives back what the person holds (the draft stays). After an exclusion the answers given
+    so far leave every figure and every later snapshot; in any other state they count again.
 
     Raises:
         ValidationError: there is no such state.
@@ -59,7 +49,7 @@ def set_standing(
         )
     if state in (StandingState.PAUSED, StandingState.EXCLUDED):
         give_back(Assignment.objects.filter(campaign=campaign, annotator=user))
-    _count_votes(campaign, user, excluded=state == StandingState.EXCLUDED)
+    count_again(campaign, Q(annotator=user))
     record(
         actor=by,
         action="standing.set",
@@ -68,18 +58,6 @@ def set_standing(
         changes={"state": [was, state], "reason": ["", reason[:300]]},
     )
     return row
-
-
-def _count_votes(campaign: Campaign, user: Any, *, excluded: bool) -> None:
-    changed = 0
-    for model in JUDGEMENTS:
-        own: Any = model.objects.filter(assignment__campaign=campaign, annotator=user)
-        if excluded:
-            changed += own.filter(excluded_at__isnull=True).update(excluded_at=Now())
-        else:
-            changed += own.filter(excluded_at__isnull=False).update(excluded_at=None)
-    if changed:
-        mark_changed_votes(campaign.workspace)
 
 
 def pause_where_checks_fail(*, campaign: Campaign, user: Any) -> bool:

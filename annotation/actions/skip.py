@@ -4,11 +4,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from annotation.actions.give_back import give_back
-from annotation.models import Assignment, Skip
+from annotation.models import Assignment, SentBack, Skip
 from annotation.models.assignments import AssignmentState
+from annotation.models.reviews import Ending
 from webapp.audit.actions.record import record
 
 
@@ -29,6 +31,10 @@ def skip(
         )
         if not give_back(held):
             return None
+        # A reviewer had sent it back: its author stands by the answer.
+        SentBack.objects.filter(assignment=assignment, ended_at__isnull=True).update(
+            ended_at=Now(), ending=Ending.KEPT, reply=reason[:500]
+        )
         row, _new = Skip.objects.get_or_create(
             item_id=assignment.item_id,
             annotator=annotator,

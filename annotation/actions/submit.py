@@ -12,9 +12,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from annotation.actions.count_again import hold_back
 from annotation.actions.grow import after_ranking, lock
 from annotation.actions.keep_turn import keep_review, keep_turn
 from annotation.actions.keep_written import Written, is_the_same, keep_written
@@ -35,7 +37,7 @@ from annotation.models import (
     Review,
     Turn,
 )
-from annotation.models.campaigns import Kind, Purpose, Step
+from annotation.models.campaigns import CHECKS, Kind, Purpose, ReviewStep, Step
 from annotation.queries import told_of, unanswered
 from annotation.ratings import Ratings
 from webapp.audit.actions.record import record
@@ -68,7 +70,10 @@ WITH held AS (
       AND slot.campaign_id IN (
           SELECT id FROM annotation_campaign campaign
           WHERE campaign.id = slot.campaign_id AND campaign.state <> 'closed')
-    RETURNING slot.item_id, slot.annotator_id
+    RETURNING slot.id, slot.item_id, slot.annotator_id
+), answered AS (
+    UPDATE annotation_sentback sent SET ended_at = clock_timestamp(), ending = 'corrected'
+    FROM held WHERE sent.assignment_id = held.id AND sent.ended_at IS NULL
 ), kept AS (
     DELETE FROM annotation_draft draft USING held
     WHERE draft.item_id = held.item_id AND draft.annotator_id = held.annotator_id
@@ -169,6 +174,8 @@ def _store(
     if conversation is not None and isinstance(judged, Ranking):
         after_ranking(conversation, assignment.item)
     _keep_ratings(judged, assignment, submission)
+    if assignment.campaign.review == ReviewStep.EVERYTHING:
+        hold_back(assignment.campaign, Q(assignment=assignment))
     record(
         actor=annotator,
         action=f"{assignment.asks}.submit",
@@ -181,6 +188,21 @@ def _store(
         pause_where_checks_fail(campaign=assignment.campaign, user=annotator)
     if listened:
         _tell(judged, assignment, listened)
+    return judged
+
+
+def keep(*, assignment: Assignment, annotator: Any, submission: Submission) -> Judged:
+    """Store what a reviewer says of an item; no reservation is asked for, and none is closed.
+
+    Raises:
+        ValidationError, Unanswered: the answer does not fit what was shown.
+    """
+    model, expected = KINDS[assignment.asks]
+    if not isinstance(submission.answer, expected):
+        raise ValidationError(_("This campaign asks for something else."), code="kind")
+    _check(assignment, submission.answer)
+    judged = _keep(model, assignment, annotator, submission, None)
+    _keep_ratings(judged, assignment, submission)
     return judged
 
 
@@ -208,7 +230,7 @@ def _keep(
         annotator=annotator,
         assignment=assignment,
         idempotency_key=submission.key,
-        is_check=assignment.purpose != Purpose.WORK,
+        is_check=assignment.purpose in CHECKS,
         supersedes=_undone(model, assignment),
         **told,
         **_columns(assignment, submission.answer),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from annotation.actions.give_back import give_back
 from annotation.actions.keep_turn import require_open
 from annotation.actions.save_draft import keep_as_draft
-from annotation.models import Assignment, Campaign
+from annotation.models import Assignment, Campaign, Decision
 from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Purpose, State
 from annotation.typed_again import typed_of
@@ -26,7 +26,7 @@ def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
 
     Raises:
         ValidationError: nothing was submitted here, the campaign is closed, or others have gone on
-            from it in a conversation.
+            from it in a conversation, or a reviewer has decided about it.
     """
     if campaign.state == State.CLOSED:
         raise ValidationError(_("This campaign is closed: its work can be read, not changed."))
@@ -35,13 +35,17 @@ def undo(*, campaign: Campaign, annotator: Any) -> Assignment:
         # The training has shown its right answer: there is nothing left to correct.
         last = (
             mine.filter(state=AssignmentState.SUBMITTED)
-            .exclude(purpose=Purpose.TRAINING)
+            .exclude(purpose__in=(Purpose.TRAINING, Purpose.REVIEW))
             .order_by("-submitted_at")
             .first()
         )
         if last is None:
             raise ValidationError(_("You have submitted nothing here yet."))
         require_open(last)
+        if Decision.objects.filter(item=last.item_id, taken_back_at__isnull=True).exists():
+            raise ValidationError(
+                _("Your last answer has been reviewed already: it cannot be changed any more.")
+            )
         give_back(mine.filter(state=AssignmentState.LEASED))
         Assignment.objects.filter(pk=last.pk).update(
             state=AssignmentState.LEASED,

@@ -8,18 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from annotation.actions.give_back import give_back
 from annotation.actions.grow import drop_stale, retract
+from annotation.actions.review import take_back
 from annotation.holders import Holder, holders_of
 from annotation.models import (
     Assignment,
     Comparison,
     Completion,
     Conversation,
+    Decision,
     Demonstration,
     Draft,
     Item,
@@ -28,11 +30,13 @@ from annotation.models import (
     Ranking,
     Rating,
     Review,
+    SentBack,
     Turn,
 )
 from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Purpose
 from annotation.models.conversations import Verdict
+from annotation.models.reviews import Ending, Outcome
 from webapp.audit.actions.record import record
 from webapp.workspaces.models import Workspace
 
@@ -92,7 +96,18 @@ def withdraw_person(*, workspace: Workspace, user: Any, by: Any, reason: str = "
     own = Assignment.objects.filter(campaign__workspace=workspace, annotator=user)
     give_back(own)
     answered = own.filter(state=AssignmentState.SUBMITTED)
-    asked_again = answered.filter(purpose=Purpose.WORK, repeat_of__isnull=True)
+    _reopen_decisions(Decision.objects.filter(by=user, item__campaign__workspace=workspace), by)
+    decided = Decision.objects.filter(item=OuterRef("item"), taken_back_at__isnull=True)
+    # What a reviewer decided anew needs no other answer; what was accepted does, and a new look.
+    asked_again = answered.filter(
+        ~Exists(decided.filter(outcome=Outcome.ADJUDICATED)),
+        purpose=Purpose.WORK,
+        repeat_of__isnull=True,
+    )
+    _reopen_decisions(
+        Decision.objects.filter(outcome=Outcome.ACCEPTED, item__in=asked_again.values("item")),
+        by,
+    )
     Assignment.objects.bulk_create(
         [
             Assignment(campaign_id=campaign, item_id=item)
@@ -119,6 +134,9 @@ def withdraw_person(*, workspace: Workspace, user: Any, by: Any, reason: str = "
         _("A text in it was withdrawn."),
     )
     drop_stale(workspace)
+    SentBack.objects.filter(
+        campaign__workspace=workspace, annotator=user, ended_at__isnull=True
+    ).update(ended_at=Now(), ending=Ending.TAKEN_BACK)
     Draft.objects.filter(item__campaign__workspace=workspace, annotator=user).delete()
     _recorded("person.withdraw", user, workspace, by, gone, reason)
     return gone
@@ -135,9 +153,20 @@ def withdraw_item(*, item: Item, by: Any, reason: str = "") -> Withdrawal:
         retract(
             Conversation.objects.filter(pk=item.conversation_id), _("An item of it was withdrawn.")
         )
+    _reopen_decisions(Decision.objects.filter(item=item), by)
+    SentBack.objects.filter(assignment__item=item, ended_at__isnull=True).update(
+        ended_at=Now(), ending=Ending.TAKEN_BACK
+    )
     Draft.objects.filter(item=item).delete()
     _recorded("item.withdraw", item, item.campaign.workspace, by, gone, reason)
     return gone
+
+
+def _reopen_decisions(decisions: QuerySet[Decision], by: Any) -> None:
+    """Take back those that stand, item by item: each has its own judgements to count again."""
+    standing = decisions.filter(taken_back_at__isnull=True)
+    for decision in standing.select_related("item__campaign__workspace").order_by("pk"):
+        take_back(decision=decision, by=by)
 
 
 def _said(workspace: Workspace, where: Q) -> dict[str, QuerySet[Any]]:

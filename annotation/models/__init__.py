@@ -36,6 +36,7 @@ from annotation.models.judgements import (
     Source,
 )
 from annotation.models.prompts import Completion, Prompt, Split
+from annotation.models.reviews import Decision, SentBack
 from annotation.models.standings import Standing
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Comparison",
     "Completion",
     "Conversation",
+    "Decision",
     "Demonstration",
     "Draft",
     "DuplicateCluster",
@@ -74,6 +76,7 @@ __all__ = [
     "Rating",
     "Review",
     "SavedView",
+    "SentBack",
     "Settlement",
     "Skip",
     "Source",

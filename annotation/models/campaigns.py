@@ -48,6 +48,21 @@ class Purpose(models.TextChoices):
     WORK = "work", _("Real question")
     GOLD = "gold", _("Hidden check")  # mixed in unseen; its right answer is known
     TRAINING = "training", _("Training")  # before the real work, with feedback
+    REVIEW = "review", _("Review")  # of a slot only: a reviewer's own judgement (models.reviews)
+
+
+CHECKS = (Purpose.GOLD, Purpose.TRAINING)  # measure the person, not the answers
+
+
+class ReviewStep(models.TextChoices):
+    """What a second person reads before it is settled (annotation.actions.review)."""
+
+    NOTHING = "", _("Nothing")  # every answer counts as it comes in
+    DISAGREEMENTS = (
+        "disagreements",
+        _("Items whose people disagree"),
+    )  # their answers count until a reviewer decides otherwise
+    EVERYTHING = "everything", _("Every item")  # an answer counts once a reviewer accepts it
 
 
 class Campaign(models.Model):
@@ -81,6 +96,16 @@ class Campaign(models.Model):
     gold_share = models.FloatField(default=0.0)  # of what a person is handed: hidden checks
     training_pass = models.FloatField(default=0.0)  # share of training right to be let in; 0: any
     pause_below = models.FloatField(null=True, blank=True)  # gold accuracy that pauses a person
+    review = models.CharField(
+        max_length=15,
+        choices=ReviewStep.choices,
+        default=ReviewStep.NOTHING,
+        db_default="",
+        blank=True,
+    )
+    reviewers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, related_name="+", blank=True
+    )  # beside the managers
     minutes = models.PositiveSmallIntegerField(default=60)  # how long an item stays reserved
     deadline = models.DateTimeField(null=True, blank=True)
     stops_with = models.ForeignKey(
@@ -107,6 +132,9 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=State.values), name="a_campaign_has_a_known_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(review__in=ReviewStep.values), name="a_campaign_has_a_known_review_step"
             ),
             models.CheckConstraint(
                 condition=Q(overlap__gte=1), name="an_item_is_asked_at_least_once"

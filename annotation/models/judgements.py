@@ -59,7 +59,7 @@ class Judgement(models.Model):
         db_index=False,  # see by_import
         related_name="%(class)ss",
     )
-    excluded_at = models.DateTimeField(null=True, blank=True)  # its author's votes do not count
+    excluded_at = models.DateTimeField(null=True, blank=True)  # actions.count_again says why
     is_check = models.BooleanField(default=False, db_default=False)  # measures the person only
 
     class Meta:

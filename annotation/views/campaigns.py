@@ -4,12 +4,19 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from annotation.access import MANAGES, READS, WORKS, campaigns_to_work_in
+from annotation.access import (
+    MANAGES,
+    READS,
+    WORKS,
+    campaigns_to_review,
+    campaigns_to_work_in,
+)
 from annotation.actions.change_campaign import MAY_BECOME, change_guidelines, change_state
 from annotation.actions.open_campaign import prepare_campaign
 from annotation.campaign_form import CampaignForm
@@ -26,6 +33,7 @@ from annotation.queries import (
     progress,
     skips_of,
 )
+from annotation.reviews import came_back
 from webapp.rendering import render_markdown
 from webapp.workspaces.access import role_of, workspace_page
 from webapp.workspaces.models import Workspace
@@ -47,8 +55,14 @@ def campaign_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     reads = role_of(workspace) in READS
     works = role_of(workspace) in WORKS
     campaigns = campaigns_with_progress(Campaign.objects.filter(workspace=workspace))
+    to_review = set(
+        campaigns_to_review(request.user, workspace, reads).values_list("pk", flat=True)
+        if works
+        else []
+    )
     if not reads:
-        campaigns = campaigns.filter(pk__in=campaigns_to_work_in(request.user, workspace))
+        mine = campaigns_to_work_in(request.user, workspace).values("pk")
+        campaigns = campaigns.filter(Q(pk__in=mine) | Q(pk__in=to_review))
     context = {
         "campaigns": campaigns,
         "reads": reads,
@@ -58,6 +72,7 @@ def campaign_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         )
         if works
         else set(),
+        "to_review": to_review,
     }
     return render(request, "annotation/campaigns.html", context)
 
@@ -163,4 +178,6 @@ def campaign_guidelines(request: HttpRequest, workspace: Workspace, pk: int) -> 
 @workspace_page(*WORKS)
 def own_work(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """What I have done in this workspace: counts per day and campaign, and the last answers."""
-    return render(request, "annotation/own_work.html", own_progress(request.user, workspace))
+    context = own_progress(request.user, workspace)
+    context["came_back"] = came_back(request.user, workspace)
+    return render(request, "annotation/own_work.html", context)

@@ -28,6 +28,7 @@ from annotation.models.assignments import AssignmentState
 from annotation.models.campaigns import Purpose, State
 from annotation.queries import done_today, held_assignment, progress
 from annotation.ratings import ratings_in
+from annotation.reviews import open_return, returns_waiting
 from annotation.standings import checks_of, is_stopped, training_of
 from annotation.views.shown_item import guidelines_of, item_context
 from annotation.work_form import read_submission, typed_fields
@@ -211,6 +212,7 @@ def _start(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         "training": training_of(request.user, campaign),
         "rests": campaign.daily is not None and today >= campaign.daily,
         "stopped": is_stopped(request.user, campaign),
+        "returned": returns_waiting(request.user, campaign),
     }
 
 
@@ -227,6 +229,7 @@ def _item(
     base = [campaign.workspace.slug, campaign.pk, assignment.pk]
     return {
         **item_context(campaign, assignment, kept),
+        "returned": open_return(assignment) if assignment.submitted_at else None,
         "draft_version": draft.version if draft else 0,
         "restored": form is None and bool(kept),
         "errors": errors or [],

@@ -4,23 +4,25 @@
 
   const form = document.getElementById("respond");
   if (!form) return;
+  const working = Boolean(form.dataset.draft); // a check or a review has no draft, timer or gate
   const { toast } = window.rondo;
   const say = (name) => form.dataset[`sentence${name}`];
-  const status = form.querySelector("[data-status]");
+  const status = form.querySelector("[data-status]") ?? document.createElement("span");
   const field = (name) => form.elements.namedItem(name);
 
   // ---- time at work: seconds in which the page was seen and something happened in the last minute
   let worked = 0;
   let active = Date.now();
-  for (const event of ["keydown", "pointermove", "scroll", "touchstart", "wheel"])
+  for (const event of working ? ["keydown", "pointermove", "scroll", "touchstart", "wheel"] : [])
     window.addEventListener(event, () => (active = Date.now()), { passive: true, capture: true });
-  setInterval(() => {
-    if (!document.hidden && Date.now() - active < 60000) worked += 1;
-    field("seconds").value = String(worked);
-  }, 1000);
+  if (working)
+    setInterval(() => {
+      if (!document.hidden && Date.now() - active < 60000) worked += 1;
+      field("seconds").value = String(worked);
+    }, 1000);
 
   // ---- both answers are to be seen to their end before a choice counts
-  const choices = [...form.querySelectorAll("[data-choice] input")];
+  const choices = working ? [...form.querySelectorAll("[data-choice] input")] : [];
   const ends = choices.length ? [...document.querySelectorAll("[data-end]")] : [];
   const unseen = new Set(ends);
   const gate = () => {
@@ -126,6 +128,15 @@
     }, true);
   }
 
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) {
+      event.preventDefault();
+      form.requestSubmit(form.querySelector("button.primary"));
+    }
+  });
+
+  if (!working) return;
+
   // ---- drafts: saved a moment after the last change, never over a newer one
   let timer;
   let saving = false;
@@ -202,10 +213,4 @@
     if (sent && status.textContent === say("Unsent")) event.preventDefault();
   });
 
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) {
-      event.preventDefault();
-      form.requestSubmit();
-    }
-  });
 })();

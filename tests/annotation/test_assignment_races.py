@@ -7,16 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, connections, transaction
 
 from annotation.actions.assign import assign
 from annotation.actions.give_back import release_expired
+from annotation.actions.review import adjudicate
 from annotation.actions.submit import AssignmentLost, Submission, submit
 from annotation.domain import answers
 from annotation.models import Assignment, Campaign, Comparison
 from annotation.models.assignments import AssignmentState
+from annotation.queries import current
+from annotation.reviews import order_for
 from tests.annotation.material import a_campaign
-from tests.cast import a_workspace, mia, person
+from tests.annotation.test_reviews import disputed
+from tests.cast import a_workspace, join, mia, person
 
 pytestmark = [pytest.mark.heavy, pytest.mark.django_db(transaction=True)]
 PEOPLE = 12
@@ -140,3 +145,25 @@ def test_expiry_a_late_answer_and_the_next_person_end_in_exactly_one_vote() -> N
             release_expired(campaign=campaign)
     per_slot = Counter(Comparison.objects.values_list("assignment", flat=True))
     assert set(per_slot.values()) == {1}
+
+
+def test_two_reviewers_at_once_end_in_one_decision() -> None:
+    campaign, item = disputed()
+    reviewers = crowd()[:2]
+    for each in reviewers:
+        join(campaign.workspace, each, "manager")
+    ended: list[str] = []
+
+    def decide_it(someone: Any) -> None:
+        shown = order_for(item, someone)
+        vote = Submission(answer=answers.comparison("tie"), key=uuid.uuid4(), attempt=0)
+        try:
+            adjudicate(item=item, by=someone, shown=shown, submission=vote)
+            ended.append("decided")
+        except ValidationError:
+            ended.append("refused")
+
+    at_once(decide_it, reviewers)
+    assert sorted(ended) == ["decided", "refused"]
+    (standing,) = current(Comparison.objects.filter(assignment__item=item))
+    assert standing.annotator in reviewers

@@ -10,6 +10,8 @@ class Event(models.TextChoices):
     CAMPAIGN_CLOSED = "campaign.closed", _("A campaign was closed")
     CAMPAIGN_FINISHED = "campaign.finished", _("The last answer of a campaign came in")
     JUDGEMENT_SUBMITTED = "judgement.submitted", _("Somebody answered an item")
+    JUDGEMENT_SENT_BACK = "judgement.sent_back", _("A reviewer sent an answer back to its author")
+    ITEM_REVIEWED = "item.reviewed", _("A reviewer accepted an item or decided it anew")
     RUN_STARTED = "run.started", _("A training run began")
     RUN_FINISHED = "run.finished", _("A training run ended well")
     RUN_FAILED = "run.failed", _("A training run failed")
