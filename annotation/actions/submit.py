@@ -41,6 +41,7 @@ from annotation.models.campaigns import CHECKS, Kind, Purpose, ReviewStep, Step
 from annotation.queries import told_of, unanswered
 from annotation.ratings import Ratings
 from webapp.audit.actions.record import record
+from webapp.faultpoint import faultpoint
 from webapp.webhooks.actions.announce import LISTENED, announce
 from webapp.webhooks.events import Event
 
@@ -128,7 +129,9 @@ def submit(*, assignment: Assignment, annotator: Any, submission: Submission) ->
     _check(assignment, submission.answer)  # what the form alone could not know
     try:
         with transaction.atomic():
-            return _store(model, assignment, annotator, submission)
+            stored = _store(model, assignment, annotator, submission)
+        faultpoint("submit.committed")
+        return stored
     except (IntegrityError, AssignmentLost) as refused:
         before = model.objects.filter(idempotency_key=submission.key).first()
         if before is None and isinstance(refused, IntegrityError):
@@ -166,10 +169,12 @@ def _check(assignment: Assignment, answer: answers.Answer) -> None:
 def _store(
     model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
 ) -> Judged:
+    faultpoint("submit.begun")
     conversation = lock(assignment.item)
     taken, listened = _take(assignment, annotator, submission)
     if not taken:
         raise AssignmentLost
+    faultpoint("submit.taken")
     judged = _keep(model, assignment, annotator, submission, conversation)
     if conversation is not None and isinstance(judged, Ranking):
         after_ranking(conversation, assignment.item)
@@ -188,6 +193,7 @@ def _store(
         pause_where_checks_fail(campaign=assignment.campaign, user=annotator)
     if listened:
         _tell(judged, assignment, listened)
+    faultpoint("submit.stored")
     return judged
 
 

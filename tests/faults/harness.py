@@ -67,6 +67,10 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def children_of(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class Process:
     """A child in a session of its own; its output goes to a log."""
 
@@ -96,6 +100,9 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         """To the process alone, as an init system does."""
         os.kill(self.pid, number)
+
+    def children(self) -> list[int]:
+        return children_of(self.pid)
 
     def pause(self) -> None:
         os.killpg(self.pid, signal.SIGSTOP)
@@ -155,6 +162,15 @@ class Rondo:
     def stop_database(self) -> None:
         """As an operator does: the sessions are ended."""
         connection.close()
+        self._database.close()
+
+    def kill_database(self) -> None:
+        """kill -9 of the whole cluster: a postmaster alone would leave its sessions at work."""
+        connection.close()
+        pid = int((self.folder / "pg" / "postmaster.pid").read_text().split()[0])
+        for each in (pid, *children_of(pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         self._database.close()
 
     def start_broker(self) -> None:

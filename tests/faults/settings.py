@@ -18,6 +18,9 @@ STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticF
 if "CONTROL_HEALTH_CHECKS" in os.environ:  # a control: connections are trusted blindly
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 
+if "CONTROL_SYNCHRONOUS_COMMIT" in os.environ:  # a control: acknowledged before it is on the disk
+    DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"
+
 if "CLOCK_OFFSET" in os.environ:  # this process believes in another time than the database
     _offset = float(os.environ["CLOCK_OFFSET"])
     _time, _now = time.time, timezone.now
