@@ -75,9 +75,9 @@ MIDDLEWARE = [
     "webapp.health.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "webapp.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "webapp.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "webapp.uploads.UploadLimitMiddleware",  # before anything that reads a body
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -121,7 +121,7 @@ _options = dict(parse_qsl(_database.query))
 STATEMENT_SECONDS = environment.whole_number("DATABASE_STATEMENT_SECONDS", 900, least=1, most=86400)
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "webapp.database",
         "NAME": unquote(_database.path.lstrip("/")) or "rondo",
         "USER": unquote(_database.username or "postgres"),
         "PASSWORD": unquote(_database.password or ""),

@@ -3,6 +3,14 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/workspaces/<slug:slug>/campaigns/", include("annotation.api_urls")),
+    path("api/v1/workspaces/<slug:slug>/boards/", include("annotation.boards.api_urls")),
+    path("api/v1/workspaces/<slug:slug>/imports/", include("annotation.import_api_urls")),
+    path("api/v1/workspaces/<slug:slug>/prompts/", include("annotation.prompt_api_urls")),
+    path("api/v1/workspaces/<slug:slug>/webhooks/", include("webapp.webhooks.api_urls")),
+    path("api/v1/workspaces/<slug:slug>/", include("training.api_urls")),
+    path("api/v1/", include("webapp.jobs.api_urls")),
+    path("api/", include("webapp.api.urls")),  # last of /api/: it answers what nobody else does
     path("", include("webapp.workspaces.urls")),
     path("w/<slug:slug>/", include("annotation.urls")),
     path("w/<slug:slug>/", include("training.urls")),
@@ -13,13 +21,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("webapp.jobs.urls")),
     path("", include("webapp.design.urls")),
     path("", include("webapp.health.urls")),
-    path("api/v1/workspaces/<slug:slug>/campaigns/", include("annotation.api_urls")),
-    path("api/v1/workspaces/<slug:slug>/boards/", include("annotation.boards.api_urls")),
-    path("api/v1/workspaces/<slug:slug>/imports/", include("annotation.import_api_urls")),
-    path("api/v1/workspaces/<slug:slug>/prompts/", include("annotation.prompt_api_urls")),
-    path("api/v1/workspaces/<slug:slug>/webhooks/", include("webapp.webhooks.api_urls")),
-    path("api/v1/workspaces/<slug:slug>/", include("training.api_urls")),
-    path("api/v1/", include("webapp.jobs.api_urls")),
-    path("api/", include("webapp.api.urls")),  # last of /api/: it answers what nobody else does
 ]
 handler500 = "webapp.health.views.server_error"
