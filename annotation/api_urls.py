@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation import api, conversation_api, review_api
+from annotation import api, conversation_api, review_api, withdraw_api
 
 urlpatterns = [
     path("", api.CampaignsEndpoint.as_view(), name="api_campaigns"),
@@ -20,6 +20,16 @@ urlpatterns = [
         "<int:campaign>/reviews/<int:item>/",
         review_api.ReviewEndpoint.as_view(),
         name="api_review",
+    ),
+    path(
+        "<int:campaign>/people/<int:person>/withdrawal/",
+        withdraw_api.PersonWithdrawalEndpoint.as_view(),
+        name="api_person_withdrawal",
+    ),
+    path(
+        "<int:campaign>/items/<int:item>/withdrawal/",
+        withdraw_api.ItemWithdrawalEndpoint.as_view(),
+        name="api_item_withdrawal",
     ),
     path("<int:campaign>/claim/", api.ClaimEndpoint.as_view(), name="api_claim"),
     path(

@@ -48,7 +48,14 @@ from annotation.models import (
 from annotation.models.campaigns import Kind, Purpose
 from annotation.queries import given
 from annotation.standings import Check, checks_of, gold_accuracy
-from annotation.votes import Vote, answers_of_people, left_out, votes_of
+from annotation.votes import (
+    PairVote,
+    Vote,
+    answers_of_people,
+    left_out,
+    ranked_votes_of,
+    votes_of,
+)
 from webapp.accounts.models import User
 
 FEWEST_RATERS = 3  # for Dawid and Skene: of two who differ nobody can say who errs
@@ -143,8 +150,15 @@ def people_from(campaign: Campaign, votes: list[Vote]) -> list[PersonQuality]:
 
 
 def _estimated(votes: Iterable[Vote]) -> dict[Any, float]:
-    """P(right) of each person by Dawid and Skene, where items have several judges."""
-    labels = [(vote.item, vote.person, vote.turned.value) for vote in votes]
+    return _accuracy((vote.item, None, vote.person, vote.turned.value) for vote in votes)
+
+
+def _accuracy(said: Iterable[tuple[int, Any, int, str]]) -> dict[Any, float]:
+    """P(right) of each person by Dawid and Skene, where items (or their pairs) have several judges.
+
+    said: (item, pair of answers, person, label).
+    """
+    labels = [((item, pair), person, label) for item, pair, person, label in said]
     items = {item for item, _person, _label in labels}
     people = {person for _item, person, _label in labels}
     if len(labels) <= len(items) or len(people) < FEWEST_RATERS:
@@ -299,32 +313,35 @@ def _of_rankings(campaign: Campaign) -> Quality:
 
 
 def _ranking_people(campaign: Campaign) -> list[PersonQuality]:
-    """Speed, and how often the others order two answers alike."""
-    order: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
-    rows = RankingEntry.objects.filter(
-        ranking__in=given(answers_of_people(Ranking, campaign)),
-        ranking__assignment__repeat_of__isnull=True,
-        tier__isnull=False,
-    ).values_list("ranking__annotator_id", "ranking__assignment__item_id", "completion_id", "tier")
-    for person, item, completion, tier in rows:
-        order[person, item][completion] = int(tier or 0)
-    by_item: dict[int, dict[int, dict[tuple[int, int], int]]] = defaultdict(dict)
-    for (person, item), tiers in order.items():
-        by_item[item][person] = {
-            (one, other): (tiers[one] > tiers[other]) - (tiers[one] < tiers[other])
-            for one, other in combinations(sorted(tiers), 2)
-        }
-    same: Counter[int] = Counter()
-    asked: Counter[int] = Counter()
-    for people in by_item.values():
-        for one, other in permutations(people, 2):
-            for pair in people[one].keys() & people[other].keys():
-                asked[one] += 1
-                same[one] += people[one][pair] == people[other][pair]
+    """Habits by one pair of each ranking; agreement and accuracy by all of them."""
+    votes, pairs = ranked_votes_of(campaign)
+    habits = {one.person.pk: one for one in people_from(campaign, votes)}
+    agrees = _agreement_about_pairs(pairs)
+    estimated = _accuracy((vote.item, vote.pair, vote.person, str(vote.order)) for vote in pairs)
     return [
-        replace(one, agrees=share(same[one.person.pk], asked[one.person.pk]))
+        replace(
+            habits.get(one.person.pk, one),
+            answers=one.answers,
+            seconds=one.seconds,
+            agrees=agrees.get(one.person.pk, share(0, 0)),
+            estimated=estimated.get(one.person.pk),
+        )
         for one in _speeds(campaign, Ranking)
     ]
+
+
+def _agreement_about_pairs(pairs: Iterable[PairVote]) -> dict[int, Share]:
+    """How often the others order two answers alike, for each person."""
+    by_pair: dict[Any, list[PairVote]] = defaultdict(list)
+    for vote in pairs:
+        by_pair[vote.item, vote.pair].append(vote)
+    same: Counter[int] = Counter()
+    asked: Counter[int] = Counter()
+    for votes in by_pair.values():
+        for mine, theirs in permutations(votes, 2):
+            asked[mine.person] += 1
+            same[mine.person] += mine.order == theirs.order
+    return {person: share(same[person], n) for person, n in asked.items()}
 
 
 def _speeds(

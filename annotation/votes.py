@@ -1,14 +1,15 @@
 """Votes of a campaign as the figures of quality want them, in one query."""
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, TypeVar
 
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.functions import Length
 
 from annotation.domain.annotator_quality import TURNED
 from annotation.domain.battles import Outcome
-from annotation.models import Campaign, Comparison, Standing
+from annotation.models import Campaign, Comparison, Ranking, Standing
 from annotation.models.campaigns import Purpose
 from annotation.models.standings import StandingState
 from annotation.queries import given
@@ -73,6 +74,74 @@ def votes_of(campaign: Campaign) -> list[Vote]:
         .order_by("pk")
     )
     return [_vote(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class PairVote:
+    """How one person's ranking orders two answers: -1 the older one is better, 0 a tie, 1."""
+
+    person: int
+    item: int
+    pair: tuple[int, int]  # completions, the older one first
+    order: int
+
+
+def ranked_votes_of(campaign: Campaign) -> tuple[list[Vote], list[PairVote]]:
+    """The rankings of a campaign as votes, two ways.
+
+    The pairs of one ranking depend on one another, so that tests of a person's habits would count
+    one opinion many times. The first list holds one vote for each ranking: the answer that was
+    shown first against the one shown last, of those that were ranked. The second holds all pairs
+    of each person's first rankings.
+    """
+    rankings = (
+        given(answers_of_people(Ranking, campaign))
+        .annotate(left_out=Exists(left_out(campaign)))
+        .select_related("assignment")
+        .prefetch_related("entries__completion")
+        .order_by("pk")
+    )
+    votes, pairs = [], []
+    for ranking in rankings:
+        entries = sorted(ranking.entries.all(), key=lambda entry: entry.position)
+        placed = [entry for entry in entries if entry.tier is not None]
+        slot: Any = ranking.assignment
+        if slot.repeat_of_id is None:
+            ages = sorted(placed, key=lambda entry: entry.completion_id)
+            pairs += [
+                PairVote(
+                    int(ranking.annotator_id or 0),
+                    slot.item_id,
+                    (one.completion_id, other.completion_id),
+                    (one.tier > other.tier) - (one.tier < other.tier),
+                )
+                for one, other in combinations(ages, 2)
+            ]
+        if len(placed) > 1:
+            length = sum(len(entry.completion.text) for entry in entries)
+            votes.append(_first_against_last(ranking, placed[0], placed[-1], length))
+    return votes, pairs
+
+
+def _first_against_last(ranking: Any, first: Any, last: Any, length: int) -> Vote:
+    better = {-1: Outcome.LEFT, 0: Outcome.TIE, 1: Outcome.RIGHT}
+    outcome = better[(first.tier > last.tier) - (first.tier < last.tier)]
+    vote = _vote(
+        ranking.annotator_id,
+        ranking.assignment.item_id,
+        outcome.value,
+        first.completion_id,
+        last.completion_id,
+        len(first.completion.text),
+        len(last.completion.text),
+        ranking.seconds,
+        ranking.assignment.repeat_of_id,
+        ranking.assignment_id,
+        first.completion.generator,
+        last.completion.generator,
+        ranking.left_out,
+    )
+    return replace(vote, words=round(length / LETTERS_A_WORD))
 
 
 def _vote(

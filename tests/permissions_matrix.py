@@ -383,6 +383,10 @@ api_conversations                    GET    401 403 200 200 404 200 200 200 401
 api_reviews                          GET    401 403 403 200 404 200 200 200 401
 api_review                           GET    401 403 403 200 404 200 200 200 401
 api_review                           POST   401 403 403 200 404 200 403 200 401
+api_person_withdrawal                GET    401 403 403 200 404 200 200 200 401
+api_person_withdrawal                POST   401 403 403 200 404 200 403 200 401
+api_item_withdrawal                  GET    401 403 403 200 404 200 200 200 401
+api_item_withdrawal                  POST   401 403 403 200 404 200 403 200 401
 api_claim                            POST   401 200 403 200 404 200 403 200 401
 api_skip                             POST   401 200 403 409 404 409 403 409 401
 api_submit                           POST   401 201 403 409 404 409 403 409 401

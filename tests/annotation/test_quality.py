@@ -95,6 +95,56 @@ def test_tiers_of_rankings_are_compared_answer_by_answer() -> None:
     assert alpha.value == pytest.approx(1.0)
 
 
+def test_habits_of_rankings_tell_who_ranks_as_shown_from_who_reads() -> None:
+    workspace = a_workspace()
+    campaign = a_campaign(
+        workspace, mia(workspace), kind=Kind.RANKING, answers=3, items=12, overlap=4
+    )
+
+    def by_age(held: Assignment) -> answers.RankedAnswers:
+        return answers.RankedAnswers(tuple((one,) for one in sorted(held.shown_order)))
+
+    def as_shown(held: Assignment) -> answers.RankedAnswers:
+        return answers.RankedAnswers(tuple((one,) for one in held.shown_order))
+
+    readers = [ann(), person("bob@rondo.test"), person("cleo@rondo.test")]
+    for someone in readers:
+        vote(campaign, someone, by_age)
+    vote(campaign, person("lou@rondo.test"), as_shown)
+    people = {one.person: one for one in campaign_quality(campaign).people}
+    lou = people.pop(person("lou@rondo.test"))
+    assert lou.sides is not None
+    assert (lou.sides.left.value, lou.sides.left.n) == (1.0, 12)  # one vote for each ranking
+    assert lou.sides.p_value is not None
+    assert lou.sides.p_value < 0.001
+    assert lou.estimated is not None
+    for one in people.values():
+        assert one.estimated is not None
+        assert one.estimated > 0.8 > lou.estimated
+        assert one.agrees is not None
+        assert one.agrees.n == 12 * 3 * 3  # rankings, pairs of each, others
+        assert one.sides is not None
+        assert one.sides.left.value is not None
+        assert one.sides.left.value < 1
+
+
+def test_a_ranking_repeated_the_other_way_round_is_compared_with_the_first() -> None:
+    workspace = a_workspace()
+    campaign = a_campaign(
+        workspace, mia(workspace), kind=Kind.RANKING, answers=3, items=6, repeat_share=0.5
+    )
+    for choose in (
+        lambda held: answers.RankedAnswers(tuple((one,) for one in sorted(held.shown_order))),
+        lambda held: answers.RankedAnswers(tuple((one,) for one in held.shown_order)),
+    ):
+        vote(campaign, ann(), choose)
+        Assignment.objects.update(submitted_at=timezone.now() - timedelta(minutes=20))
+    (one,) = campaign_quality(campaign).people
+    assert one.answers == 6
+    assert one.consistency is not None
+    assert one.consistency.same.n == 3
+
+
 @pytest.mark.parametrize("kind", Kind.values)
 def test_the_page_opens_before_and_after_the_first_answer(kind: str) -> None:
     workspace = a_workspace()

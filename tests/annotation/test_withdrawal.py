@@ -64,3 +64,29 @@ def test_an_item_goes_with_its_slots_and_its_votes() -> None:
     assert current(Comparison.objects.all()).count() == 0
     assert progress(campaign).needed == 2
     assert not Assignment.objects.filter(item=held.item).exclude(state="withdrawn").exists()
+
+
+def test_a_withdrawal_over_rest_says_what_goes_before_it_goes() -> None:
+    workspace = a_workspace()
+    campaign = a_campaign(workspace, mia(workspace), items=2)
+    for _item in range(2):
+        held = assign(campaign=campaign, annotator=ann(workspace))
+        sent = Submission(answers.comparison("left"), uuid.uuid4(), held.attempt)
+        submit(assignment=held, annotator=ann(), submission=sent)
+    a_snapshot(workspace, mia(), name="Round 1")
+    client = log_in(Client(), mia())
+    base = f"/api/v1/workspaces/{workspace.slug}/campaigns/{campaign.pk}"
+    item = f"{base}/items/{held.item_id}/withdrawal/"
+    person_of_it = f"{base}/people/{ann().pk}/withdrawal/"
+    assert client.get(item).json()["judgements"]["comparison"] == 1
+    foreseen = client.get(person_of_it).json()
+    assert foreseen["judgements"]["comparison"] == 2
+    assert [holder["what"] for holder in foreseen["holders"]] == ["Snapshot “Round 1”"]
+    assert current(Comparison.objects.all()).count() == 2
+    gone = client.post(item, {"reason": "private"}, content_type="application/json")
+    assert gone.json()["judgements"]["comparison"] == 1
+    assert current(Comparison.objects.all()).count() == 1
+    refused = client.post(person_of_it, {"because": "?"}, content_type="application/json")
+    assert refused.status_code == 400
+    client.post(person_of_it, {}, content_type="application/json")
+    assert not current(Comparison.objects.all()).exists()
