@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from annotation.access import WORKS
+from annotation.actions.change_settings import Settings, settings_now
 from annotation.actions.open_campaign import Plan
 from annotation.answerers import names_in
 from annotation.domain.few_shot import FEWEST_PAIRS, MOST_PAIRS
@@ -219,7 +221,7 @@ class CampaignForm(forms.Form):
     )
 
     # The page's parts; a field that is only for some kinds is hidden while another is chosen.
-    GROUPS = (
+    GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         (_("What is asked"), ("name", "kind", "guidelines", "content_warning")),
         (
             _("About what"),
@@ -347,7 +349,6 @@ class CampaignForm(forms.Form):
             workers=tuple(cleaned["workers"]),
             cap=cleaned["cap"],
             daily=cleaned["daily"],
-            repeat_share=cleaned["repeats"] / 100,
             rewrites=cleaned["rewrites"],
             use_cases=cleaned["use_cases"],
             pairs=cleaned["pairs"] or 3,
@@ -357,15 +358,24 @@ class CampaignForm(forms.Form):
             model_answers=cleaned["model_answers"],
             asks=tuple(cleaned["asks"]),
             attributes=tuple(cleaned["attributes"]),
-            gold_share=(cleaned["gold"] or 0) / 100,
-            training_pass=(cleaned["training"] or 0) / 100,
-            pause_below=cleaned["pause_below"] / 100 if cleaned["pause_below"] else None,
+            **self.checks(),
             review=cleaned["review"],
             reviewers=tuple(cleaned["reviewers"]),
             minutes=cleaned["minutes"],
             deadline=cleaned["deadline"],
             content_warning=cleaned["content_warning"],
         )
+
+    def checks(self) -> dict[str, Any]:
+        """The shares of the checks, as numbers between 0 and 1."""
+        cleaned = self.cleaned_data
+        pause_below = cleaned.get("pause_below")
+        return {
+            "repeat_share": (cleaned.get("repeats") or 0) / 100,
+            "gold_share": (cleaned.get("gold") or 0) / 100,
+            "training_pass": (cleaned.get("training") or 0) / 100,
+            "pause_below": pause_below / 100 if pause_below else None,
+        }
 
     def groups(self) -> list[tuple[Any, list[tuple[forms.BoundField, str]]]]:
         """Titles with their fields, each with the kinds that have it (empty: all)."""
@@ -383,3 +393,63 @@ class CampaignForm(forms.Form):
             tags=tuple({*self.filter.tags, *filter(None, [cleaned["tag"]])}),
             use_cases=(cleaned["use_case"],) if cleaned["use_case"] else self.filter.use_cases,
         )
+
+
+class SettingsForm(CampaignForm):
+    """What may change while people work; the rest stays as the campaign was laid out."""
+
+    GROUPS = (
+        (_("Who works, and how much"), CampaignForm.GROUPS[4][1]),
+        (_("Checks of the work"), CampaignForm.GROUPS[5][1]),
+        (_("Review"), CampaignForm.GROUPS[6][1]),
+        (_("What people are told"), ("content_warning",)),
+    )
+
+    def __init__(self, *args: Any, campaign: Campaign, **kwargs: Any) -> None:
+        now = settings_now(campaign)
+        given = {
+            **vars(now),
+            "repeats": round(100 * now.repeat_share),
+            "gold": round(100 * now.gold_share),
+            "training": round(100 * now.training_pass),
+            "pause_below": round(100 * now.pause_below) if now.pause_below else None,
+            "deadline": now.deadline and f"{localtime(now.deadline):%Y-%m-%dT%H:%M}",
+        }
+        super().__init__(*args, workspace=campaign.workspace, initial=given, **kwargs)
+        self.campaign = campaign
+        kept = {name for _title, names in self.GROUPS for name in names if self._has(name)}
+        for name in set(self.fields) - kept:
+            del self.fields[name]
+
+    def _has(self, name: str) -> bool:
+        if name == "overlap":  # the steps of a conversation were counted for its people
+            return self.campaign.kind != Kind.CONVERSATION
+        return self.campaign.kind in self.ONLY.get(name, (self.campaign.kind,))
+
+    def clean(self) -> dict[str, Any] | None:
+        fixed = ("kind", "answers", "reviews", "model_answers", "overlap")
+        for name in fixed:
+            self.cleaned_data.setdefault(name, getattr(self.campaign, name))
+        return super().clean()
+
+    def settings(self) -> Settings:
+        cleaned = self.cleaned_data
+        return Settings(
+            overlap=cleaned["overlap"],
+            workers=tuple(cleaned["workers"]),
+            cap=cleaned["cap"],
+            daily=cleaned["daily"],
+            minutes=cleaned["minutes"],
+            deadline=cleaned["deadline"],
+            content_warning=cleaned["content_warning"],
+            review=cleaned.get("review", ""),
+            reviewers=tuple(cleaned.get("reviewers", ())),
+            **self.checks(),
+        )
+
+    def groups(self) -> list[tuple[Any, list[tuple[forms.BoundField, str]]]]:
+        shown = [
+            (title, [(self[name], "") for name in names if name in self.fields])
+            for title, names in self.GROUPS
+        ]
+        return [(title, fields) for title, fields in shown if fields]

@@ -25,6 +25,7 @@ urlpatterns = [
     path(
         "campaigns/<int:pk>/guidelines/", campaigns.campaign_guidelines, name="campaign_guidelines"
     ),
+    path("campaigns/<int:pk>/settings/", campaigns.campaign_settings, name="campaign_settings"),
     path("imports/", imports.import_list, name="imports"),
     path("imports/new/", imports.import_new, name="import_new"),
     path("imports/<int:pk>/", imports.import_page, name="import"),

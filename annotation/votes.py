@@ -107,15 +107,11 @@ def ranked_votes_of(campaign: Campaign) -> tuple[list[Vote], list[PairVote]]:
         placed = [entry for entry in entries if entry.tier is not None]
         slot: Any = ranking.assignment
         if slot.repeat_of_id is None:
-            ages = sorted(placed, key=lambda entry: entry.completion_id)
+            tiers = sorted((entry.completion_id, int(entry.tier or 0)) for entry in placed)
+            person = int(ranking.annotator_id or 0)
             pairs += [
-                PairVote(
-                    int(ranking.annotator_id or 0),
-                    slot.item_id,
-                    (one.completion_id, other.completion_id),
-                    (one.tier > other.tier) - (one.tier < other.tier),
-                )
-                for one, other in combinations(ages, 2)
+                PairVote(person, slot.item_id, (one, other), (here > there) - (here < there))
+                for (one, here), (other, there) in combinations(tiers, 2)
             ]
         if len(placed) > 1:
             length = sum(len(entry.completion.text) for entry in entries)

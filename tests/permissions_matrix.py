@@ -165,6 +165,8 @@ annotation:campaign_new              GET    302 403 403 200 404 200 302 302 302
 annotation:campaign_new              POST   302 403 403 302 404 302 302 302 302
 annotation:campaign                  GET    302 403 200 200 404 200 302 302 302
 annotation:campaign_state            POST   302 403 403 302 404 302 302 302 302
+annotation:campaign_settings         GET    302 403 403 200 404 200 302 302 302
+annotation:campaign_settings         POST   302 403 403 302 404 302 302 302 302
 annotation:campaign_guidelines       GET    302 403 403 200 404 200 302 302 302
 annotation:campaign_guidelines       POST   302 403 403 302 404 302 302 302 302
 annotation:campaign_preview          GET    302 403 200 200 404 200 302 302 302
@@ -767,6 +769,12 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ),
     ("annotation:standing", "POST"): Setup({"state": "paused", "reason": "Too fast."}),
     ("annotation:work_feedback", "GET"): Setup(before=trained),
+    ("annotation:campaign_settings", "POST"): Setup(
+        {"overlap": "1", "minutes": "60", "repeats": "0"},
+        allows=frozenset(
+            {"cap", "daily", "deadline", "content_warning", "pause_below", "review", "reviewers"}
+        ),
+    ),
     ("annotation:review_item", "POST"): Setup({"act": "accept"}, before=to_be_reviewed),
     ("api_review", "POST"): Setup({"act": "accept"}, before=to_be_reviewed),
     ("annotation:prompt_new", "POST"): Setup(

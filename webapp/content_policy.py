@@ -12,8 +12,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 # What a view may have said about its own answer, by the decorators of django-csp.
-OWN = ("_csp_config", "_csp_update", "_csp_replace", "_csp_exempt")
-OWN += ("_csp_config_ro", "_csp_update_ro", "_csp_replace_ro", "_csp_exempt_ro")
+OWN = [
+    f"_csp_{said}{kind}"
+    for said in ("config", "update", "replace", "exempt")
+    for kind in ("", "_ro")
+]
 
 
 @functools.cache

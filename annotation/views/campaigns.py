@@ -18,8 +18,9 @@ from annotation.access import (
     campaigns_to_work_in,
 )
 from annotation.actions.change_campaign import MAY_BECOME, change_guidelines, change_state
+from annotation.actions.change_settings import change_settings
 from annotation.actions.open_campaign import prepare_campaign
-from annotation.campaign_form import CampaignForm
+from annotation.campaign_form import CampaignForm, SettingsForm
 from annotation.campaign_settings import settings_of
 from annotation.conversation_pages import counts_of
 from annotation.forms import GuidelinesForm
@@ -156,6 +157,19 @@ def campaign_state(request: HttpRequest, workspace: Workspace, pk: int) -> HttpR
         except ValidationError as refused:
             messages.error(request, " ".join(refused.messages))
     return redirect("annotation:campaign", workspace.slug, pk)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def campaign_settings(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
+    campaign.workspace = workspace
+    form = SettingsForm(request.POST or None, campaign=campaign)
+    if request.method == "POST" and form.is_valid():
+        change_settings(campaign=campaign, by=request.user, wanted=form.settings())
+        messages.success(request, _("The settings are in force."))
+        return redirect("annotation:campaign", workspace.slug, pk)
+    context = {"campaign": campaign, "form": form}
+    return render(request, "annotation/settings.html", context, status=422 if form.errors else 200)
 
 
 @workspace_page(*MANAGES, methods=("GET", "POST"))

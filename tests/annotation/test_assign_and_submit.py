@@ -84,7 +84,7 @@ def test_nobody_judges_an_own_text() -> None:
     assert assign(campaign=campaign, annotator=person("bob@rondo.test")) is not None
 
 
-def test_a_key_sent_twice_is_one_row() -> None:
+def test_a8_a_key_sent_twice_is_one_row() -> None:
     campaign = a_campaign(a_workspace(), mia())
     held = assign(campaign=campaign, annotator=ann())
     twice = sent(held)
@@ -101,7 +101,7 @@ def test_a_key_sent_twice_is_one_row() -> None:
     )
 
 
-def test_a_late_answer_is_kept_as_a_draft_and_never_counted_twice() -> None:
+def test_a3_a_late_answer_is_kept_as_a_draft_and_never_counted_twice() -> None:
     campaign = a_campaign(a_workspace(), mia(), kind=Kind.DEMONSTRATION)
     held = assign(campaign=campaign, annotator=ann())
     Assignment.objects.update(lease_until=timezone.now() - timedelta(minutes=1))

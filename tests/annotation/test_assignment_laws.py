@@ -1,6 +1,7 @@
 """Whatever people do in whatever order, the books of a campaign balance (reliability A5)."""
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from annotation.actions.assign import assign
 from annotation.actions.change_campaign import MAY_BECOME, change_state
+from annotation.actions.change_settings import change_settings, settings_now
 from annotation.actions.give_back import release_expired
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, Submission, submit
 from annotation.actions.undo import undo
+from annotation.actions.withdraw import withdraw_person
 from annotation.domain import answers
 from annotation.models import Assignment, Campaign, Comparison
 from annotation.models.assignments import AssignmentState
@@ -33,7 +36,7 @@ people = st.sampled_from(["ann", "bob"])
 
 
 class Books(RuleBasedStateMachine):
-    """Claim, answer, correct, skip, expire, pause and close at random."""
+    """Claim, answer, correct, skip, expire, pause, close, withdraw and resize at random."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +44,8 @@ class Books(RuleBasedStateMachine):
         self.campaign: Campaign = a_campaign(
             workspace, mia(), items=ITEMS, overlap=OVERLAP, repeat_share=0.5
         )
+
+        self.most = OVERLAP  # the largest overlap so far
 
     def who(self, name: str) -> Any:
         return person(f"{name}@rondo.test")
@@ -106,11 +111,27 @@ class Books(RuleBasedStateMachine):
         if state in MAY_BECOME[self.fresh().state]:
             change_state(campaign=self.campaign, by=mia(), state=state)
 
+    @rule(overlap=st.sampled_from([1, 2]))
+    def change_target(self, overlap: int) -> None:
+        self.most = max(self.most, overlap)
+        wanted = replace(settings_now(self.fresh()), overlap=overlap)
+        change_settings(campaign=self.campaign, by=mia(), wanted=wanted)
+
+    @rule(name=people)
+    def withdraw(self, name: str) -> None:
+        withdraw_person(workspace=self.campaign.workspace, user=self.who(name), by=mia())
+
     @invariant()
     def the_census_of_slots_is_complete(self) -> None:
         regular = self.campaign.assignments.filter(repeat_of__isnull=True)
-        assert regular.count() == ITEMS * OVERLAP
-        assert progress(self.campaign).needed == ITEMS * OVERLAP
+        slots = regular.exclude(state=AssignmentState.WITHDRAWN)
+        assert progress(self.campaign).needed == slots.count()
+        overlap = self.fresh().overlap
+        for item in self.campaign.items.all():
+            asked = slots.filter(item=item)
+            assert asked.count() >= overlap
+            if asked.filter(state=AssignmentState.OPEN).exists():
+                assert asked.count() == overlap
 
     @invariant()
     def an_item_never_has_more_votes_than_it_needs(self) -> None:
@@ -118,7 +139,7 @@ class Books(RuleBasedStateMachine):
             votes = current(Comparison.objects.filter(assignment__item=item)).filter(
                 assignment__repeat_of__isnull=True
             )
-            assert votes.count() <= OVERLAP
+            assert votes.count() <= self.most
             assert votes.values("annotator").distinct().count() == votes.count()
 
     @invariant()

@@ -60,7 +60,7 @@ def work_until_empty(campaign: Campaign, someone: Any) -> None:
         submit(assignment=held, annotator=someone, submission=vote)
 
 
-def test_each_slot_goes_to_one_person_and_nobody_sees_an_item_twice() -> None:
+def test_a1_each_slot_goes_to_one_person_and_nobody_sees_an_item_twice() -> None:
     campaign = a_campaign(a_workspace(), mia(), items=40, overlap=3)
     at_once(lambda someone: work_until_empty(campaign, someone), crowd())
     votes = Counter(Comparison.objects.values_list("assignment__item", "annotator"))
@@ -70,7 +70,7 @@ def test_each_slot_goes_to_one_person_and_nobody_sees_an_item_twice() -> None:
     assert len(per_item) == 40
 
 
-def test_the_control_looking_first_and_taking_later_hands_out_doubles() -> None:
+def test_a1_the_control_looking_first_and_taking_later_hands_out_doubles() -> None:
     """Without one locked statement the same slots go to many: the race above is a real one."""
     campaign = a_campaign(a_workspace(), mia(), items=20)
     taken: list[int] = []
@@ -96,7 +96,7 @@ def test_one_person_in_many_windows_holds_one_item() -> None:
     assert Assignment.objects.filter(state=AssignmentState.LEASED).count() == 1
 
 
-def test_fifty_posts_of_one_form_are_one_row() -> None:
+def test_a8_fifty_posts_of_one_form_are_one_row() -> None:
     campaign = a_campaign(a_workspace(), mia())
     someone = person("worker-0@rondo.test")
     held = assign(campaign=campaign, annotator=someone)
@@ -110,7 +110,7 @@ def test_fifty_posts_of_one_form_are_one_row() -> None:
     assert len({row.pk for row in rows}) == Comparison.objects.count() == 1
 
 
-def test_expiry_a_late_answer_and_the_next_person_end_in_exactly_one_vote() -> None:
+def test_a4_expiry_a_late_answer_and_the_next_person_end_in_exactly_one_vote() -> None:
     """Whichever of the three comes first, the slot holds one accepted vote (A4)."""
     rounds = 25
     campaign = a_campaign(a_workspace(), mia(), items=2 * rounds)

@@ -1,18 +1,22 @@
 """The annotation pages as requests: what they cost, keep, refuse and hide."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from annotation.actions.assign import assign
+from annotation.actions.save_draft import keep_as_draft
 from annotation.models import Assignment, Comparison, Draft
 from annotation.models.campaigns import Campaign, Kind, State
 from tests.annotation.material import a_campaign
-from tests.cast import a_workspace, ann, log_in, mia, vic
+from tests.cast import a_workspace, ann, join, log_in, mia, person, vic
+from webapp.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12  # for the work itself, the session, the user and the workspace included
@@ -68,7 +72,7 @@ def test_what_is_missing_is_said_and_what_was_typed_stays() -> None:
     assert not Comparison.objects.exists()
 
 
-def test_two_windows_never_overwrite_each_other() -> None:
+def test_a6_two_windows_never_overwrite_each_other() -> None:
     client, campaign, address = anns(kind=Kind.DEMONSTRATION)
     held = assign(campaign=campaign, annotator=ann())
     assert held is not None
@@ -81,7 +85,45 @@ def test_two_windows_never_overwrite_each_other() -> None:
     assert client.post(draft, {"text": "on", "draft_version": "1"}).json() == {"version": 2}
 
 
-def test_a_late_autosave_does_not_touch_what_was_submitted() -> None:
+def test_a6_the_control_saving_without_the_version_overwrites_in_silence() -> None:
+    """The harm that the version prevents: two tabs, one text left."""
+    _client, campaign, _address = anns(kind=Kind.DEMONSTRATION)
+    held = assign(campaign=campaign, annotator=ann())
+    assert held is not None
+    for text in ("from one", "from the other"):
+        keep_as_draft(item=held.item, annotator=ann(), content={"text": text})
+    assert Draft.objects.get().content == {"text": "from the other"}
+
+
+def test_a9_who_leaves_with_an_item_in_hand_loses_it_to_somebody_else() -> None:
+    """Removed or deactivated: no answer is taken, and the item goes on when its time is over."""
+    client, campaign, address = anns()
+    held = assign(campaign=campaign, annotator=ann())
+    assert held is not None
+    bob = join(campaign.workspace, person("bob@rondo.test"), "annotator").user
+    campaign.workspace.memberships.filter(user=ann()).delete()
+    assert client.post(f"{address}{held.pk}/submit/", form(held, choice="left")).status_code == 404
+    join(campaign.workspace, ann(), "annotator")
+    User.objects.filter(pk=ann().pk).update(is_active=False)
+    sent = client.post(f"{address}{held.pk}/submit/", form(held, choice="left"))
+    assert (sent.status_code, "/login/" in sent["Location"]) == (302, True)
+    assert not Comparison.objects.exists()
+    assert assign(campaign=campaign, annotator=bob) is None  # it is still reserved
+    Assignment.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    his = assign(campaign=campaign, annotator=bob)
+    assert his is not None
+    assert his.pk == held.pk
+
+
+def test_a9_the_control_who_stays_is_taken() -> None:
+    client, campaign, address = anns()
+    held = assign(campaign=campaign, annotator=ann())
+    assert held is not None
+    assert client.post(f"{address}{held.pk}/submit/", form(held, choice="left")).status_code == 302
+    assert Comparison.objects.count() == 1
+
+
+def test_a7_a_late_autosave_does_not_touch_what_was_submitted() -> None:
     client, campaign, address = anns(kind=Kind.DEMONSTRATION)
     held = assign(campaign=campaign, annotator=ann())
     assert held is not None
