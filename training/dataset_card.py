@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotation.domain.agreement import Coefficient
+from annotation.domain.preferences import MarginTable
 from annotation.domain.proportions import Share, share
 from annotation.exports.columns import COLUMNS
 from annotation.exports.lines import LeftOut, Tally
@@ -153,12 +154,11 @@ def _judgements(plan: ExportPlan, facts: CardFacts) -> str:
 
 
 def _margins(plan: ExportPlan) -> str:
-    table = (
-        "0, unless the import gave one"
-        if plan.margins.value == "none"
-        else (f"Llama-2's ({plan.margins.value}) by strength, or the import's own")
-    )
-    return table
+    if plan.margins is MarginTable.NONE:
+        return "0, unless the import gave one"
+    if plan.margins is MarginTable.SCORES:
+        return "the difference of the scores that an import gave, or its own margin; else 0"
+    return f"Llama-2's ({plan.margins.value}) by strength, or the import's own"
 
 
 def _agreement(alpha: Coefficient) -> str:

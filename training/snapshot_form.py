@@ -35,6 +35,7 @@ MARGIN_CHOICES = [
     (MarginTable.NONE.value, _("None")),
     (MarginTable.SMALL.value, _("Small: 1, ⅔, ⅓, 0 (Llama-2)")),
     (MarginTable.LARGE.value, _("Large: 3, 2, 1, 0 (Llama-2)")),
+    (MarginTable.SCORES.value, _("Scores: how far apart an import scored the answers")),
 ]
 SHAPE_CHOICES = [
     (Shape.CHAT.value, _("Messages, for a chat template")),

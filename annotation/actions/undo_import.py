@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from annotation.actions.mark_changed_votes import mark_changed_votes
 from annotation.actions.start_import import locked
 from annotation.dependents import BROUGHT, dependents_of, referring, relations
-from annotation.models import Import, ImportState
+from annotation.imports.stored_answers import REPLACES
+from annotation.models import Completion, Import, ImportState
 from webapp import artifacts
 from webapp.audit.actions.record import record
 from webapp.jobs import JobFailed, Work, enqueue
@@ -79,6 +80,7 @@ def _refuse_dependents(row: Import) -> None:
 
 def _take_out(row: Import) -> int:
     """Raises IntegrityError when something refers to a row after all."""
+    _bring_back_replaced(row)
     for relation in relations(derived=True):
         rows = referring(relation, row)
         rows._raw_delete(rows.db)
@@ -89,6 +91,16 @@ def _take_out(row: Import) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     return taken
+
+
+def _bring_back_replaced(row: Import) -> None:
+    """Answers that an answer of this file had replaced are in use again."""
+    replacing = Completion.objects.filter(imported_in=row, metadata__has_key=REPLACES)
+    found = replacing.values_list(f"metadata__{REPLACES}", flat=True)
+    ids = [key for each in found if isinstance(each, list) for key in each if type(key) is int]
+    Completion.objects.filter(pk__in=ids, prompt__workspace=row.workspace_id).update(
+        retired_at=None
+    )
 
 
 @transaction.atomic

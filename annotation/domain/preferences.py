@@ -31,17 +31,20 @@ class Strength(StrEnum):
 
 
 class MarginTable(StrEnum):
-    """Which margins of Llama-2's Table 27 a reward model is trained with."""
+    """Which margins a reward model is trained with: by strength as in Llama-2's Table 27, or the
+    difference of the scores that an import gave (UltraFeedback)."""
 
     NONE = "none"
     SMALL = "small"
     LARGE = "large"
+    SCORES = "scores"
 
 
 MARGINS: dict[MarginTable, dict[Strength, float]] = {
     MarginTable.NONE: dict.fromkeys(Strength, 0.0),
     MarginTable.SMALL: dict(zip(Strength, (1.0, 2.0 / 3.0, 1.0 / 3.0, 0.0), strict=True)),
     MarginTable.LARGE: dict(zip(Strength, (3.0, 2.0, 1.0, 0.0), strict=True)),
+    MarginTable.SCORES: dict.fromkeys(Strength, 0.0),  # a strength is no score
 }
 
 

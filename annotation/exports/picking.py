@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from annotation.domain.preferences import MarginTable
 from annotation.exports.plan import ExportPlan, Kind
 from annotation.judgement_filter import KINDS, JudgementFilter
 from annotation.models import Prompt, Split
@@ -38,28 +39,29 @@ DROP TABLE IF EXISTS
 _BALLOT = """
 CREATE TEMPORARY TABLE export_ballot (
     kind text, id bigint, prompt_id bigint, left_id bigint, right_id bigint,
-    choice text, strength text, order_known boolean, margin double precision,
+    choice text, strength text, order_known boolean, margin double precision, scores jsonb,
     source text, annotator_id bigint, label text, grp text
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE export_kept_out (prompt_id bigint PRIMARY KEY, reason text)
 ON COMMIT DROP;
 """
 _COMMON = 'source, annotator_id, annotator_label, "group"'
-# An import's own margin, in reward units, goes out as it came.
+# An import's own margin, in reward units, goes out as it came; a difference of scores (of ten, say)
+# where the plan asks for it, and for rankings the scores that they came from.
 _MARGIN = (
-    "CASE WHEN metadata->>'strength_scale' = 'margin' AND jsonb_typeof(metadata->'strength') = "
-    "'number' THEN (metadata->>'strength')::float8 END"
+    "CASE WHEN metadata->>'strength_scale' = ANY({scales}) AND jsonb_typeof(metadata->'strength') "
+    "= 'number' THEN (metadata->>'strength')::float8 END"
 )
 _SELECT = {
     "comparison": f"SELECT 'comparison', id, prompt_id, left_id, right_id, choice, strength, "
-    f"order_known, {_MARGIN}, {_COMMON} FROM annotation_comparison",
-    "ranking": f"SELECT 'ranking', id, prompt_id, NULL, NULL, '', '', true, NULL, {_COMMON} "
-    "FROM annotation_ranking",
-    "rating": f"SELECT 'rating', id, prompt_id, completion_id, NULL, '', '', true, NULL, {_COMMON} "
-    "FROM annotation_rating",
-    "demonstration": f"SELECT 'demonstration', id, prompt_id, NULL, NULL, '', '', true, NULL, "
+    f"order_known, {_MARGIN}, NULL, {_COMMON} FROM annotation_comparison",
+    "ranking": "SELECT 'ranking', id, prompt_id, NULL, NULL, '', '', true, NULL, {scores}, "
+    f"{_COMMON} FROM annotation_ranking",
+    "rating": "SELECT 'rating', id, prompt_id, completion_id, NULL, '', '', true, NULL, NULL, "
+    f"{_COMMON} FROM annotation_rating",
+    "demonstration": "SELECT 'demonstration', id, prompt_id, NULL, NULL, '', '', true, NULL, NULL, "
     f"{_COMMON} FROM annotation_demonstration",
-    "prompt": "SELECT 'prompt', id, id, NULL, NULL, '', '', true, NULL, '', NULL, '', '' "
+    "prompt": "SELECT 'prompt', id, id, NULL, NULL, '', '', true, NULL, NULL, '', NULL, '', '' "
     "FROM annotation_prompt",
 }
 _PEOPLE = """
@@ -131,10 +133,17 @@ class Pick:
             cursor.execute(_DROP + _BALLOT)
             for kind in self.kinds:
                 query, values = self.rows_of(kind).values("pk").query.sql_with_params()
-                insert = f"INSERT INTO export_ballot {_SELECT[kind]} WHERE id IN ({query})"
+                select = _SELECT[kind].format(**self._margins())
+                insert = f"INSERT INTO export_ballot {select} WHERE id IN ({query})"
                 cursor.execute(insert, values)
             self._keep_out(cursor, guard)
             cursor.execute(_PEOPLE)
+
+    def _margins(self) -> dict[str, str]:
+        if self.plan.margins is MarginTable.SCORES:
+            scales = "'{margin,score difference}'"
+            return {"scales": scales, "scores": "metadata->'scores'"}
+        return {"scales": "'{margin}'", "scores": "NULL"}
 
     def _keep_out(self, cursor: Any, guard: Guard | None) -> None:
         cursor.execute(

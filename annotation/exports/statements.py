@@ -9,7 +9,7 @@ Names in braces are filled with constants of this module; values are parameters.
 
 from typing import Any
 
-from annotation.domain.preferences import MARGINS
+from annotation.domain.preferences import MARGINS, MarginTable
 from annotation.domain.prompt_hash import split_threshold
 from annotation.exports.picking import Pick
 from annotation.exports.plan import ExportPlan, Kind, Shape, Ties
@@ -98,12 +98,16 @@ LEFT JOIN export_group g ON g.prompt_id = b.prompt_id AND g.grp = b.grp AND g.so
 """
 _RANKING = """
 SELECT {ballot}, '' AS strength, x.tier = y.tier AS tie, false AS both_bad,
-    1.0::float8 / {pairs} AS weight, 0.0::float8 AS margin, '' AS grp,
+    1.0::float8 / {pairs} AS weight, {margin} AS margin, '' AS grp,
     c.text AS chosen, r.text AS rejected, c.generator AS chosen_model,
     r.generator AS rejected_model, x.position - 1 AS chosen_at, y.position - 1 AS rejected_at,
     n.digest, CASE WHEN x.tier = y.tier THEN 1000000 ELSE 0 END + x.tier * 1000 + y.tier AS place,
     k.first_key, k.second_key, {bad} AS reason
 """
+# The difference of the two answers' scores, by their places; 0 where the import gave none.
+_SCORE = "CASE WHEN jsonb_typeof(b.scores->({entry}.position - 1)) = 'number' "
+_SCORE += "THEN (b.scores->>({entry}.position - 1))::float8 END"
+_SCORES = f"coalesce({_SCORE.format(entry='x')} - ({_SCORE.format(entry='y')}), 0.0)"
 _RANKED = """
 CROSS JOIN LATERAL (
     SELECT count(entry.tier) AS answers, min(entry.tier) AS best, max(entry.tier) AS worst,
@@ -306,6 +310,7 @@ def _rankings(plan: ExportPlan) -> str:
     select = _RANKING.format(
         ballot=_ballot(plan, "ranking"),
         pairs="nullif(n.strict, 0)" if renormalise else "(n.answers * (n.answers - 1) / 2)",
+        margin=_SCORES if plan.margins is MarginTable.SCORES else "0.0::float8",
         bad=_BAD_PAIR.format(ties=_ties(plan, "x.tier = y.tier", "false")),
     )
     joins = _ranked(plan) + _TWO_RANKED.format(first=_key("c"), second=_key("r"))

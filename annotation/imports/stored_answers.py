@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import connection
+from django.utils import timezone
 
 from annotation.imports.copying import Copier, as_json
 from annotation.imports.prepared import PreparedAnswer, PreparedRow
@@ -27,6 +28,13 @@ UPDATE annotation_completion
 SET text = %s, text_hash = %s, has_text = true, source_id = %s, metadata = metadata || %s,
     flags = %s
 WHERE id = %s
+"""
+
+
+REPLACES = "replaces"  # in an answer's metadata: the ids that it retired, for an undo
+_RETIRE = """
+UPDATE annotation_completion SET retired_at = now()
+WHERE id = ANY(%s) AND retired_at IS NULL AND has_text
 """
 
 
@@ -64,8 +72,11 @@ def store_answers(
             made = new.setdefault(key, (answer, []))
             made[1].append(row)
             waiting.setdefault(key, []).append(id(answer))
-            by_generator.setdefault(place, (key, 0, answer.text is not None))
-    _write(new, waiting, found, copier)
+            if answer.answer.last_wins:
+                by_generator[place] = (key, 0, True)
+            else:
+                by_generator.setdefault(place, (key, 0, answer.text is not None))
+    _write(new, waiting, found, copier, _replaced(new, known, copier))
     for _, its_rows in new.values():
         fresh.update(id(row) for row in its_rows[:1])
     return found
@@ -119,13 +130,36 @@ def _fill(completion: int, answer: PreparedAnswer, source_id: str) -> None:
         )
 
 
+def _replaced(
+    new: dict[AnswerKey, tuple[PreparedAnswer, list[PreparedRow]]],
+    known: dict[AnswerKey, int],
+    copier: Copier,
+) -> set[AnswerKey]:
+    """Those of the new answers that a later one of the batch replaces; stored ones are retired."""
+    last = {
+        key[:2]: (key[3], answer) for key, (answer, _) in new.items() if answer.answer.last_wins
+    }
+    stale = {key for key in (*new, *known) if key[:2] in last and last[key[:2]][0] != key[3]}
+    stored = [known[key] for key in stale if key in known]
+    for key in stale & known.keys():
+        last[key[:2]][1].metadata.setdefault(REPLACES, []).append(known[key])
+    if stored:
+        with connection.cursor() as cursor:
+            cursor.execute(_RETIRE, [stored])
+    if stale:
+        copier.written["answers replaced by a later one"] += len(stale)
+    return stale & new.keys()
+
+
 def _write(
     new: dict[AnswerKey, tuple[PreparedAnswer, list[PreparedRow]]],
     waiting: dict[AnswerKey, list[int]],
     found: dict[int, int],
     copier: Copier,
+    replaced: set[AnswerKey],
 ) -> None:
     values = []
+    now = timezone.now()
     ids = copier.ids(Completion, len(new))
     for (key, (answer, _)), pk in zip(new.items(), ids, strict=True):
         prompt, generator, digest, source_id = key
@@ -140,6 +174,7 @@ def _write(
                 "flags": [flag[:60] for flag in answer.flags],
                 "source_id": source_id,
                 "metadata": as_json(answer.metadata) if answer.metadata else "{}",
+                "retired_at": now if key in replaced else None,
             }
         )
         found.update(dict.fromkeys(waiting[key], pk))

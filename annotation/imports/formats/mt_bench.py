@@ -60,7 +60,10 @@ def _recognise_answers(record: Any) -> str:
 
 
 def _read_answers(record: dict[str, Any], reading: Reading) -> list[Row]:
-    """One completion for each choice; the question is named by its id."""
+    """One completion for each choice; the question is named by its id.
+
+    The files are appended to: FastChat reads a model's last line for a question.
+    """
     rows: list[Row] = []
     for position, choice in enumerate(objects(record, "choices")):
         try:
@@ -71,6 +74,7 @@ def _read_answers(record: dict[str, Any], reading: Reading) -> list[Row]:
             said,
             text(record, "model_id"),
             source_id=label(record, "answer_id"),
+            last_wins=True,
             metadata=keep(record, ("tstamp",)) | keep(choice, ("index",)),
         )
         rows.append(CompletionRow(prompt=_named(record, reading), answer=answer))

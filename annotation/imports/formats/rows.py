@@ -52,10 +52,12 @@ class Answer(Struct, frozen=True, kw_only=True):
     """A text answering a prompt. `text=None`: the source names the answer without its text.
 
     generator: the model's or person's name as the source writes it, empty when it does not say.
+    last_wins: the generator's answers with another source_id are out of date.
     """
 
     text: str | None
     generator: str = ""
+    last_wins: bool = False
     source_id: str = ""
     flags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}

@@ -80,7 +80,7 @@ def _read_raw(record: dict[str, Any], reading: Reading) -> list[Row]:
                 tiers=tiers,
                 annotator="gpt-4",
                 judged_by=JUDGE,
-                metadata={"ranked_by": "overall"},
+                metadata={"ranked_by": "overall", "scores": overall},
             )
         )
     return rows

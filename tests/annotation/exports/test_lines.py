@@ -1,6 +1,7 @@
 """What stands in a file of training data, line by line."""
 
 import json
+from collections import Counter
 from itertools import combinations
 from typing import Any
 
@@ -363,6 +364,18 @@ def test_an_imported_margin_goes_out_as_it_came() -> None:
     a_vote(a_prompt(workspace), Choice.LEFT, metadata=beside)
     (row,) = exported(workspace)
     assert row["margin"] == 0.75
+
+
+def test_differences_of_scores_are_margins_where_they_are_asked_for() -> None:
+    workspace = a_workspace()
+    beside = {"strength": 2.5, "strength_scale": "score difference"}
+    a_vote(a_prompt(workspace, "pair"), Choice.LEFT, metadata=beside)
+    ranking = a_ranking(a_prompt(workspace, "ranked"), "A > B = C > D")
+    ranking.metadata = {"scores": [9, 7, 7, None]}
+    ranking.save()
+    asked = exported(workspace, margins=MarginTable.SCORES)
+    assert Counter(row["margin"] for row in asked) == {2.5: 1, 2.0: 2, 0.0: 4}
+    assert {row["margin"] for row in exported(workspace, margins=MarginTable.LARGE)} == {0.0}
 
 
 @pytest.mark.parametrize("text", ['\x02\x01"\\,\n\r\t\x7f', "\\.", "NULL", "\u2028é🎈", "{}"])

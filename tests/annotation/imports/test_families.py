@@ -338,6 +338,16 @@ def test_both_games_of_mt_bench_keep_the_order_that_was_shown() -> None:
     assert first.prompt == PromptRow(source="mt_bench", source_id="81")
 
 
+def test_the_scores_behind_an_ultrafeedback_ranking_are_kept() -> None:
+    completions = [
+        {"model": name, "response": name * 2, "annotations": {}, "overall_score": score}
+        for name, score in (("m", 6.5), ("n", 9), ("o", None))
+    ]
+    rows = rows_of({"instruction": "x", "completions": completions})
+    assert rows[-1].tiers == ((1,), (0,))
+    assert rows[-1].metadata["scores"] == [6.5, 9.0, None]
+
+
 def test_battles_of_several_turns_keep_every_turn() -> None:
     more = [U, B, {"role": "user", "content": "And in France?"}, C]
     record = {"model_a": "m", "model_b": "n", "winner": "model_b", "conversation_a": more}

@@ -212,6 +212,32 @@ def test_a_question_named_by_its_number_gets_its_text_later() -> None:
     assert Prompt.objects.get().ratings.count() == 2
 
 
+def test_of_a_models_answers_to_a_question_the_last_line_wins() -> None:
+    def said(model: str, number: int) -> dict[str, Any]:
+        choices = [{"index": 0, "turns": [f"{model} says {number}"]}]
+        return {
+            "question_id": 81,
+            "answer_id": f"{model}{number}",
+            "model_id": model,
+            "choices": choices,
+        }
+
+    def in_use() -> set[str]:
+        return set(Completion.objects.filter(retired_at=None).values_list("text", flat=True))
+
+    report = bring(jsonl(said("m", 1), said("m", 2), said("n", 1)))
+    assert report.tables["answers replaced by a later one"] == 1
+    assert in_use() == {"m says 2", "n says 1"}
+    later = bring(jsonl(said("m", 3)))
+    assert (later.imported, later.tables["answers replaced by a later one"]) == (1, 2)
+    assert in_use() == {"m says 3", "n says 1"}
+    score = {"question_id": 81, "model": "m", "judge": ["gpt-4", "v1"], "score": 8, "turn": 1}
+    bring(jsonl(score))
+    assert Rating.objects.get().completion.text == "m says 3"
+    assert bring(jsonl(said("m", 1), said("n", 1))).imported == 0
+    assert in_use() == {"m says 3", "n says 1"}
+
+
 def test_a_ranking_keeps_its_tiers_ties_and_unranked_answers() -> None:
     values = [{"value": "b", "rank": 2}, {"value": "a", "rank": 1}, {"value": "c", "rank": 2}]
     record = {

@@ -140,6 +140,24 @@ def test_a_cancelled_import_leaves_nothing(mias: Client) -> None:
     assert not Prompt.objects.exists()
 
 
+def test_undoing_a_later_file_brings_back_the_answers_that_it_replaced(mias: Client) -> None:
+    line = {"question_id": 81, "model_id": "m"}
+    for number in (1, 2):
+        choices = [{"index": 0, "turns": [f"answer {number}"]}]
+        upload(mias, jsonl({**line, "answer_id": f"a{number}", "choices": choices}))
+        work()
+        press(mias, Import.objects.latest("pk"), "import")
+        work()
+    assert Completion.objects.get(retired_at=None).text == "answer 2"
+    mias.post(
+        reverse("annotation:import_undo", args=["paper-cups", Import.objects.latest("pk").pk])
+    )
+    work()
+    assert [(each.text, each.retired_at) for each in Completion.objects.all()] == [
+        ("answer 1", None)
+    ]
+
+
 def test_an_import_is_undone_while_nothing_depends_on_it(mias: Client, cups: Workspace) -> None:
     older = Prompt.objects.create(workspace=cups, messages=[], text="older", text_hash=b"0" * 32)
     upload(mias, jsonl(*ALPACA))
