@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -19,11 +19,14 @@ from webapp.accounts.actions.administer_person import (
 )
 from webapp.accounts.models import User
 from webapp.audit.models import AuditEntry
+from webapp.jobs.runner import run_next
+from webapp.workspaces import deletion
 from webapp.workspaces.actions.member import change_role, remove_member
 from webapp.workspaces.actions.workspace import (
     change_workspace,
     create_workspace,
     delete_workspace,
+    run_deletion,
     what_would_be_deleted,
 )
 from webapp.workspaces.models import Membership, Workspace
@@ -85,6 +88,7 @@ def test_deleting_takes_everything_in_it_and_nothing_else() -> None:
     assert "2 prompts" in takes
     Workspace.objects.filter(pk=ours.pk).update(archived_at=timezone.now())
     delete_workspace(workspace=ours, typed=" paper-cups ", by=mia())
+    assert run_next(queue="default", worker="default@test:1") is not None
     assert [each.slug for each in Workspace.objects.all()] == ["tea-pots"]
     assert (Campaign.objects.count(), Prompt.objects.count()) == (1, 2)
     assert Membership.objects.count() == 2
@@ -93,6 +97,43 @@ def test_deleting_takes_everything_in_it_and_nothing_else() -> None:
     assert gone.changes["slug"] == ["paper-cups", None]
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no row is left that refers to nothing
+
+
+def test_what_is_being_deleted_is_seen_by_nobody_and_its_address_is_free(client: Client) -> None:
+    ours = a_workspace(archived_at=timezone.now())
+    log_in(client, mia(ours))
+    delete_workspace(workspace=ours, typed="paper-cups", by=mia())
+    assert client.get("/w/paper-cups/").status_code == 404
+    assert b"Paper cups" not in client.get("/").content
+    log_in(client, admin())
+    assert client.get(f"/w/deleted:{ours.pk}/").status_code == 404
+    assert b"Paper cups" not in client.get("/site/workspaces/").content
+    assert create_workspace(name="Paper cups", by=admin()).slug == "paper-cups"
+
+
+def test_a_deletion_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletion, "FEW_AT_ONCE", 2)
+    ours = a_workspace(archived_at=timezone.now())
+    a_campaign(ours, mia(ours), items=5)
+    Workspace.objects.filter(pk=ours.pk).update(deleted_at=timezone.now())
+
+    def stop(rows: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        run_deletion(workspace_id=ours.pk, fenced=transaction.atomic, on_batch=stop)
+    left = Prompt.objects.count() + Membership.objects.count()
+    assert 0 < left < 5 + 1
+    run_deletion(workspace_id=ours.pk, fenced=transaction.atomic, on_batch=lambda rows: None)
+    assert not Workspace.objects.exists()
+    assert not Prompt.objects.exists()
+    run_deletion(workspace_id=ours.pk, fenced=transaction.atomic, on_batch=stop)  # twice is once
+
+
+def test_a_workspace_that_is_not_marked_is_not_taken_out() -> None:
+    ours = a_workspace(archived_at=timezone.now())
+    run_deletion(workspace_id=ours.pk, fenced=transaction.atomic, on_batch=print)
+    assert Workspace.objects.exists()
 
 
 def test_deleting_needs_the_archive_and_the_typed_address() -> None:

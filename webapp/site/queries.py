@@ -23,7 +23,11 @@ def people(*, search: str = "", state: str = "") -> QuerySet[User]:
 
 
 def all_workspaces() -> QuerySet[Workspace]:
-    return Workspace.objects.annotate(
-        members=Count("memberships"),
-        managers=Count("memberships", filter=Q(memberships__role="manager")),
-    ).order_by("archived_at", "name")
+    return (
+        Workspace.objects.filter(deleted_at=None)
+        .annotate(
+            members=Count("memberships"),
+            managers=Count("memberships", filter=Q(memberships__role="manager")),
+        )
+        .order_by("archived_at", "name")
+    )

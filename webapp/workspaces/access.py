@@ -38,13 +38,15 @@ def person_of(request: Any) -> User:
 def workspaces_of(user: Any) -> QuerySet[Workspace]:
     """The workspaces that `user` may see, each carrying the `role` held there.
 
-    A site admin sees all of them, as a manager does. Nobody else sees one without a membership.
+    A site admin sees all of them, as a manager does. Nobody else sees one without a membership, and
+    nobody one that is being deleted.
     """
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return Workspace.objects.none()
+    there = Workspace.objects.filter(deleted_at=None)
     if user.is_site_admin:
-        return Workspace.objects.annotate(role=Value(Role.MANAGER.value, CharField()))
-    return Workspace.objects.filter(memberships__user=user).annotate(role=F("memberships__role"))
+        return there.annotate(role=Value(Role.MANAGER.value, CharField()))
+    return there.filter(memberships__user=user).annotate(role=F("memberships__role"))
 
 
 def role_of(workspace: Workspace) -> str:

@@ -18,6 +18,8 @@ class Workspace(models.Model):
     description = models.TextField(blank=True, max_length=2000)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)  # set: can be read, not changed
+    # Set: nobody sees it any more, and a job takes its rows out; the address is free again.
+    deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["name", "pk"]

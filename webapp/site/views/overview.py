@@ -17,7 +17,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "disabled": User.objects.filter(is_active=False).count(),
         "admins": User.objects.filter(is_active=True, is_site_admin=True).count(),
         "in_use": Workspace.objects.filter(archived_at=None).count(),
-        "archived": Workspace.objects.exclude(archived_at=None).count(),
+        "archived": Workspace.objects.filter(deleted_at=None).exclude(archived_at=None).count(),
     }
     return render(request, "site/overview.html", context)
 

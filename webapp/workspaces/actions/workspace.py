@@ -1,6 +1,8 @@
 """A workspace begins, is renamed, rests, and ends."""
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,8 +13,12 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.audit.actions.record import record
-from webapp.workspaces.deletion import delete_rows, rows_below
+from webapp.jobs import enqueue
+from webapp.jobs.models import Job
+from webapp.workspaces.deletion import refuse_strangers, rows_in, take_out
 from webapp.workspaces.models import Membership, Role, Workspace
+
+DELETION = "workspace deletion"
 
 
 def _checked_name(name: str) -> str:
@@ -107,16 +113,13 @@ def restore_workspace(*, workspace: Workspace, by: User) -> None:
 
 
 def what_would_be_deleted(workspace: Workspace) -> list[str]:
-    """One phrase for each kind of row that goes with the workspace: "3 memberships".
+    """One phrase for each kind of row that belongs to the workspace: "3 memberships".
 
     Raises:
         ValidationError: a row of another workspace depends on one of them.
     """
-    return [
-        f"{len(keys)} {_kind(model, len(keys))}"
-        for model, keys in rows_below(workspace).items()
-        if model is not Workspace
-    ]
+    refuse_strangers(workspace)
+    return [f"{count:,} {_kind(model, count)}" for model, count in rows_in(workspace).items()]
 
 
 def _kind(model: type[Model], count: int) -> str:
@@ -125,11 +128,12 @@ def _kind(model: type[Model], count: int) -> str:
 
 
 @transaction.atomic
-def delete_workspace(*, workspace: Workspace, typed: str, by: User) -> None:
-    """Everything in it is gone for good; only the audit entries stay.
+def delete_workspace(*, workspace: Workspace, typed: str, by: User) -> Job:
+    """Nobody sees it from now on, and a job takes everything in it out for good; the audit stays.
 
     Raises:
-        ValidationError: it is not archived, or `typed` is not its address.
+        ValidationError: it is not archived, `typed` is not its address, or a row of another
+            workspace depends on one of its own.
     """
     if typed.strip() != workspace.slug:
         sentence = _("Type %(slug)s to delete this workspace; you typed %(typed)s.")
@@ -146,4 +150,24 @@ def delete_workspace(*, workspace: Workspace, typed: str, by: User) -> None:
         workspace=locked,
         changes={"name": [locked.name, None], "slug": [locked.slug, None], "with": [gone, None]},
     )
-    delete_rows(rows_below(locked))
+    # No address that anybody can type, so that the old one is free for another workspace.
+    locked.slug, locked.deleted_at = f"deleted:{locked.pk}", timezone.now()
+    locked.save(update_fields=["slug", "deleted_at"])
+    # A job of the site: one of the workspace would go with it.
+    return enqueue(kind=DELETION, owner=by, arguments={"workspace_id": locked.pk})
+
+
+def run_deletion(
+    *,
+    workspace_id: int,
+    fenced: Callable[[], AbstractContextManager[None]],
+    on_batch: Callable[[int], None],
+) -> None:
+    """The job's part; a workspace that is gone already is no error.
+
+    Raises:
+        ValidationError: a row of another workspace came to depend on one of its own.
+    """
+    found = Workspace.objects.filter(pk=workspace_id).exclude(deleted_at=None).first()
+    if found is not None:
+        take_out(found, fenced=fenced, on_batch=on_batch)

@@ -134,7 +134,8 @@ def delete(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         if request.method == "POST" and form.is_valid():
             typed = form.cleaned_data["typed"]
             delete_workspace(workspace=workspace, typed=typed, by=person_of(request))
-            messages.success(request, _("%(name)s is deleted.") % {"name": workspace.name})
+            sentence = _("%(name)s is deleted. Taking all of it out may take a while.")
+            messages.success(request, sentence % {"name": workspace.name})
             return redirect("workspaces")
     except ValidationError as error:
         if not form.is_bound:
