@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,8 @@ LEVEL = 3
 def parquet(blocks: Iterable[bytes], schema: "pa.Schema", *, extras: bool) -> Iterator[bytes]:
     """The file's bytes. blocks: whole lines that fit the schema. extras: see arrow_schema().
 
-    Row groups are cut by the number of bytes alone: the same lines give the same file.
+    Row groups are cut by the number of bytes alone: the same lines give the same file. One is
+    written by a thread while the lines of the next are fetched, so that the database never waits.
     """
     import pyarrow as pa  # 45 MB that the web process need not hold
     import pyarrow.json
@@ -25,17 +27,28 @@ def parquet(blocks: Iterable[bytes], schema: "pa.Schema", *, extras: bool) -> It
     drain = _Drain()
     read = pyarrow.json.ReadOptions(block_size=STEP * 4)
     parse = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    with pyarrow.parquet.ParquetWriter(
-        drain, schema, compression="zstd", compression_level=LEVEL, version="2.6"
-    ) as writer:
-        for step in _steps(blocks):
+    with (
+        pyarrow.parquet.ParquetWriter(
+            drain, schema, compression="zstd", compression_level=LEVEL, version="2.6"
+        ) as writer,
+        ThreadPoolExecutor(1, "parquet-writer") as thread,
+    ):
+
+        def write(step: bytes) -> None:
             text = _tool_calls_as_text(step) if extras else step
             table = pyarrow.json.read_json(
                 pa.BufferReader(text), read_options=read, parse_options=parse
             )
             writer.write_table(table.select(schema.names).cast(schema), row_group_size=len(table))
-            del table, text
-            yield drain.take()
+
+        writing = None
+        for step in _steps(blocks):
+            if writing is not None:
+                writing.result()
+                yield drain.take()
+            writing = thread.submit(write, step)
+        if writing is not None:
+            writing.result()
     yield drain.take()
 
 
