@@ -164,6 +164,7 @@ class ReportRow(serializers.Serializer):
     refused = RefusedRow(many=True)
     reasons = serializers.DictField(child=serializers.IntegerField())
     fixes = serializers.DictField(child=serializers.IntegerField())
+    personal_data = serializers.DictField(child=serializers.IntegerField(), required=False)
     tables = serializers.DictField(child=serializers.IntegerField())
     first_rows: Any = serializers.JSONField()
     samples: Any = serializers.JSONField(help_text="Changed rows, before and after")

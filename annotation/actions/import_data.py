@@ -158,8 +158,6 @@ def _write_down(row: Import, read: _Read, by: Any, plan: ImportPlan, report: Imp
     row.save(
         update_fields=["state", "imported_at", "sha256", "size", "format", "licence", "report"]
     )
-    if "prompts" in report.tables:
-        index_later(workspace=row.workspace, by=by)
     if report.imported:
         index_later(workspace=row.workspace, by=by)
         record(

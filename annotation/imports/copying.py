@@ -22,6 +22,7 @@ from annotation.models import (
 )
 
 IDS_AT_ONCE = 4000
+_PLURALS: dict[type[models.Model], str] = {RankingEntry: "ranked answers"}  # not "entrys"
 _IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
 _IN_ARRAY = re.compile(r'["\\]')
 
@@ -76,7 +77,8 @@ class Copier:
         )
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(lines.encode())
-        self.written[str(model._meta.verbose_name_plural).lower()] += len(values)
+        name = _PLURALS.get(model) or str(model._meta.verbose_name_plural).lower()
+        self.written[name] += len(values)
 
 
 def _field(value: Any) -> str:

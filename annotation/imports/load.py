@@ -31,7 +31,8 @@ _LOCK = 0x696D706F  # imports into one workspace wait for each other
 class Counts:
     """What became of a file's records: rows = imported + duplicates + refused.
 
-    tables: new rows by table. fixes: records by what was fixed in them. broken: why the file could
+    tables: new rows by table. fixes: records by what was fixed in them. personal: records by the
+    kinds of personal data in them. broken: why the file could
     not be read to its end, or None.
     """
 
@@ -41,6 +42,7 @@ class Counts:
     fixed: int = 0
     refused: int = 0
     fixes: Counter[str] = field(default_factory=Counter)
+    personal: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     tables: Counter[str] = field(default_factory=Counter)
     broken: FileRefused | None = None
@@ -105,6 +107,7 @@ def _count(
         if item.fixes:
             counts.fixed += 1
             counts.fixes.update(item.fixes)
+        counts.personal.update(item.personal_data())
 
 
 def _ahead(items: Iterator[T]) -> Generator[T, None, None]:

@@ -33,6 +33,7 @@ from annotation.imports.formats.rows import (
 NO_TEXT = hashlib.sha256(b"the file does not hold this answer's text").digest()
 TEXT_MISSING = "text_missing"
 PERSONAL = "personal_data"
+_FLAG = f"{PERSONAL}:"
 MASKED = "personal data masked"
 LONGEST = 200  # characters of a source's name or id
 SPLITS = {"train": "train", "validation": "validation", "held_out": "held_out"}
@@ -80,6 +81,7 @@ class PreparedRow:
     answers: list[PreparedAnswer] = field(default_factory=list)
     key: uuid.UUID | None = None
     text: str = ""
+    personal: list[str] = field(default_factory=list)  # kinds of personal data in `text`
 
 
 @dataclass(slots=True)
@@ -87,6 +89,14 @@ class PreparedRecord:
     good: Good
     rows: list[PreparedRow]
     fixes: tuple[str, ...]
+
+    def personal_data(self) -> set[str]:
+        """The kinds that were found anywhere in it."""
+        kinds = {kind for row in self.rows for kind in row.personal}
+        for row in self.rows:
+            for flags in (row.prompt.flags, *(answer.flags for answer in row.answers)):
+                kinds.update(flag.removeprefix(_FLAG) for flag in flags if flag.startswith(_FLAG))
+        return kinds
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,7 @@ class Preparation:
         if isinstance(row, CompletionRow):
             made.answers = [self._answer(row.answer, fixes)]
         elif isinstance(row, DemonstrationRow):
-            made.text, _ = self._searched(row.text, fixes)
+            made.text, made.personal = self._searched(row.text, fixes)
             made.key = _key("demonstration", prompt, canonical_text(made.text))
         elif isinstance(row, ComparisonRow):
             made.answers = [self._answer(answer, fixes) for answer in (row.left, row.right)]
@@ -209,7 +219,7 @@ class Preparation:
                 changed[position] = msgspec.structs.replace(message, content=text)
         if found:
             metadata[PERSONAL] = found
-            flags += sorted({f"{PERSONAL}:{kind}" for kinds in found.values() for kind in kinds})
+            flags += sorted({_FLAG + kind for kinds in found.values() for kind in kinds})
         return tuple(changed)
 
     def _searched(self, text: str, fixes: list[str]) -> tuple[str, list[str]]:
@@ -230,7 +240,7 @@ class Preparation:
             return PreparedAnswer(None, NO_TEXT, answer, flags, metadata)
         text, kinds = self._searched(answer.text, fixes)
         if kinds:
-            flags += [f"{PERSONAL}:{kind}" for kind in kinds]
+            flags += [_FLAG + kind for kind in kinds]
         said = [text]
         if FOLLOW_UP_ANSWERS in metadata:
             later = [self._searched(item, fixes)[0] for item in metadata[FOLLOW_UP_ANSWERS]]

@@ -29,8 +29,10 @@ class ImportReport:
     refused: the first MOST_LISTED refusals. On a dry run `imported` is what would be imported. When
     the whole import was refused (one bad record under all-or-nothing, or a file that breaks off)
     `stored` is false, `imported` is 0 and `withheld` counts the good records that were kept out
-    with it. samples: records that were changed, before and after. head, few_values: of a labelled
-    data set, its first records and the columns with few values: what its templates are tried on.
+    with it. samples: records that were changed, before and after. personal_data: records by the
+    kinds of personal data that were found in them (and masked, where that was asked for). head,
+    few_values: of a labelled data set, its first records and the columns with few values: what its
+    templates are tried on.
     """
 
     format: str
@@ -48,6 +50,7 @@ class ImportReport:
     refused: list[dict[str, Any]] = field(default_factory=list)
     reasons: dict[str, int] = field(default_factory=dict)
     fixes: dict[str, int] = field(default_factory=dict)
+    personal_data: dict[str, int] = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=dict)
     first_rows: list[Any] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -146,6 +149,7 @@ def fill(report: ImportReport, counts: Counts, *, stored: bool, accepted: bool) 
     report.fixed = counts.fixed
     report.refused_rows = counts.refused
     report.fixes = dict(counts.fixes.most_common())
+    report.personal_data = dict(counts.personal.most_common())
     report.reasons = dict(counts.reasons.most_common(50))
     report.stored = stored
     report.imported = counts.imported if accepted else 0

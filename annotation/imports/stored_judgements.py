@@ -13,7 +13,7 @@ from annotation.imports.formats.rows import (
     RankingRow,
     RatingRow,
 )
-from annotation.imports.prepared import PreparedRow
+from annotation.imports.prepared import PERSONAL, PreparedRow
 from annotation.models import Comparison, Demonstration, Ranking, RankingEntry, Rating
 
 _KINDS: dict[type[models.Model], type] = {
@@ -71,6 +71,8 @@ def _values(made: PreparedRow, key: uuid.UUID, pk: int, prompt: int) -> dict[str
     strength = getattr(row, "strength", None)
     if strength is not None:
         metadata["strength"] = strength
+    if made.personal:
+        metadata[PERSONAL] = made.personal
     return {
         "id": pk,
         "prompt_id": prompt,

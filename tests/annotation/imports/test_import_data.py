@@ -275,10 +275,12 @@ def test_personal_data_are_flagged_by_turn_and_masked_when_asked() -> None:
         {"from": "human", "value": "Bye"},
         {"from": "gpt", "value": "Write to c@d.de"},
     ]
-    bring(jsonl({"conversations": turns}))
+    report = bring(jsonl({"conversations": turns}))
+    assert report.personal_data == {"email": 1}
     prompt = Prompt.objects.get()
     assert prompt.flags == ["personal_data:email"]
     assert prompt.metadata["personal_data"] == {"0": ["email"], "1": ["email"]}
+    assert Demonstration.objects.get().metadata["personal_data"] == ["email"]
     assert prompt.messages[0]["content"] == "I am a@b.de"
     masked = a_workspace("Masked")
     report = bring(jsonl({"conversations": turns}), workspace=masked, mask=True)
