@@ -61,8 +61,11 @@ class Mix:
         return self.js_interval is not None and self.js_interval[0] > FAR
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each class with both shares in per cent and their 95 % intervals."""
-        return [
+        """A row for each class with both shares in per cent and their 95 % intervals.
+
+        widest: the per cent that the longest bar of all stands for.
+        """
+        rows: list[dict[str, Any]] = [
             {
                 "name": name,
                 "ours": self._share(self.ours, at, "intervals_a"),
@@ -70,6 +73,9 @@ class Mix:
             }
             for at, name in enumerate(self.classes)
         ]
+        shares = [share for row in rows for share in (row["ours"], row["theirs"])]
+        widest = max((share.get("high", share["percent"]) for share in shares), default=0.0) or 1.0
+        return [row | {"widest": widest} for row in rows]
 
     def _share(self, side: Side, at: int, intervals: str) -> dict[str, Any]:
         count = side.counts.get(self.classes[at], 0)

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from annotation.actions.find_duplicates import find_duplicates, run_search
 from annotation.models import Comparison, Prompt, SavedView
+from tests.annotation.curated import a_cluster
 from tests.annotation.material import a_prompt, an_answer
 from tests.browser.conftest import no_sideways_scroll
 from tests.cast import a_workspace, mia
@@ -105,6 +106,41 @@ def test_a_curator_finds_tags_keeps_and_settles(
     page.get_by_role("button", name="Merge into the chosen one").click()
     expect(page.locator(".badge.good")).to_have_text("kept")
     assert Prompt.objects.filter(retired_at__isnull=False).count() == 1
+
+
+def test_many_duplicates_are_settled_at_once_and_opened_again(
+    page: Any, live_server: Any, log_in_browser: Any
+) -> None:
+    cups = a_workspace()
+    for subject in ("rivers", "lakes", "hills"):
+        a_cluster(cups, mia(cups), f"Name some {subject}", f"Name some {subject} of the north")
+
+    def in_use() -> set[str]:
+        return set(Prompt.objects.filter(retired_at=None).values_list("text", flat=True))
+
+    everything = in_use()
+    log_in_browser(mia(cups))
+    page.goto(f"{live_server.url}/w/paper-cups/prompts/duplicates/")
+    page.locator("tr", has_text="lakes").get_by_role("checkbox").uncheck()
+    page.get_by_role("combobox", name="Keep").select_option("longest")
+    page.get_by_role("button", name="Merge the others into it").click()
+    expect(page.locator(".change")).to_contain_text("2 groups of duplicates were settled at once")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text("lakes")
+    assert everything - in_use() == {"Name some rivers", "Name some hills"}
+
+    page.get_by_role("combobox", name="Settle").select_option("all")
+    page.get_by_role("combobox", name="Keep").select_option("oldest")
+    page.get_by_role("button", name="Retire the others").click()
+    expect(page.locator(".change")).to_contain_text("1 group of duplicates was settled")
+    assert "Name some lakes of the north" not in in_use()
+
+    # Each decision is taken back by itself, the last one first.
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    assert in_use() == everything
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
