@@ -15,7 +15,7 @@ from annotation.imports.formats.records import Record
 from annotation.imports.formats.refusals import FileRefused, Refused
 
 MAGIC = b"PAR1"
-MEMORY = 1024 * MEBIBYTE
+MEMORY = 512 * MEBIBYTE
 PROCESS = Path(__file__).with_name("parquet_process.py")
 
 

@@ -14,6 +14,7 @@ import resource
 import sys
 from typing import Any
 
+ROWS, BYTES = 64, 1 << 24  # decoded at once
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -31,23 +32,27 @@ def main() -> int:
         mapped = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (mapped + memory, mapped + memory))
     encode = msgspec.json.Encoder(enc_hook=_plain).encode
+    rows = ROWS
     try:
         with os.fdopen(descriptor, "rb") as file:
-            reason = _unsafe(parquet.read_metadata(file))
+            metadata = parquet.read_metadata(file)
+            reason = _unsafe(metadata)
             if reason:
                 return _refuse(reason)
             file.seek(0)
-            table = parquet.ParquetFile(file, pre_buffer=False)
+            rows = _rows_at_once(metadata)
+            # Without a buffer whole columns of a row group are read at once, however long they are.
+            table = parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
             if any(isinstance(field.type, arrow.BaseExtensionType) for field in table.schema_arrow):
                 return _refuse("has a column of an extension type")
-            for batch in table.iter_batches(batch_size=64, use_threads=False):
+            for batch in table.iter_batches(batch_size=rows, use_threads=False):
                 for row in batch.to_pylist():
                     sys.stdout.buffer.write(encode(_without_nan(row)))
                     sys.stdout.buffer.write(b"\n")
     except BrokenPipeError:
         return 0
     except (MemoryError, arrow.ArrowMemoryError):
-        return _refuse(f"needs more than {memory:,} bytes of memory for 64 rows")
+        return _refuse(f"needs more than {memory:,} bytes of memory for {rows} rows")
     except (arrow.ArrowException, OSError, ValueError) as error:
         return _refuse(f"is no readable Parquet ({str(error).splitlines()[0][:200]})")
     sys.stdout.flush()
@@ -57,6 +62,13 @@ def main() -> int:
 def _refuse(reason: str) -> int:
     sys.stderr.write(reason)
     return 3
+
+
+def _rows_at_once(metadata: Any) -> int:
+    """Up to 64, fewer where the file says that its rows are long."""
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    longest = max((each.total_byte_size // max(1, each.num_rows) for each in groups), default=0)
+    return max(1, min(ROWS, BYTES // max(1, longest)))
 
 
 def _unsafe(metadata: Any) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import struct
 import zipfile
 from typing import Any
@@ -325,6 +326,17 @@ def test_parquet_that_decodes_to_more_than_its_memory_is_stopped() -> None:
     assert len(data) < 1_000_000
     with pytest.raises(FileRefused, match="memory"):
         list(read_parquet(iter([data]), Limits(), memory=40 * 1024 * 1024))
+
+
+def test_a_long_row_group_of_parquet_is_read_piece_by_piece() -> None:
+    """40 MB in one column chunk within 22 MB; a reader that holds the chunk takes 42."""
+    from annotation.imports.formats.parquet import read_parquet
+
+    draw = random.Random(1)
+    rows = [{"prompt": draw.randbytes(1000).hex()} for _row in range(20_000)]
+    data = parquet(*rows, compression="none", use_dictionary=False)
+    assert len(data) > 40_000_000
+    assert sum(1 for _ in read_parquet(iter([data]), Limits(), memory=22 * 1024 * 1024)) == 20_000
 
 
 def test_parquet_rows_keep_numbers_lists_and_missing_values() -> None:
