@@ -98,7 +98,7 @@ class SnapshotForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     ties = forms.ChoiceField(label=_("Ties"), choices=TIE_CHOICES, initial=Ties.KEEP.value)
-    margins = forms.ChoiceField(label=_("Margins from strengths"), choices=MARGIN_CHOICES)
+    margins = forms.ChoiceField(label=_("Margins"), choices=MARGIN_CHOICES)
     shape = forms.ChoiceField(label=_("Texts"), choices=SHAPE_CHOICES)
     validation = forms.DecimalField(
         label=_("Validation, in per cent of the prompts"),
