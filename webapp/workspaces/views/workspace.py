@@ -144,7 +144,10 @@ def delete(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         form.add_error(None, error)
     context = {
         "question": _("Delete %(name)s for good?") % {"name": workspace.name},
-        "sentence": _("This cannot be undone. The audit entries stay."),
+        "sentence": _(
+            "This cannot be undone. What hangs on these rows goes too, answers and judgements "
+            "among it. The audit entries stay."
+        ),
         "takes": takes,
         "form": form,
         "submit": _("Delete for good"),
