@@ -3,6 +3,7 @@
 import json
 import uuid
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ from annotation.models import Completion, Prompt
 from tests.cast import a_workspace, ann, log_in, mia
 from tests.training.generate.asking import an_endpoint, one, work
 from training.models import Batch, ModelEndpoint
+from webapp.jobs import follow as jobs_follow
+from webapp.jobs.actions.claim import claim
+from webapp.jobs.actions.finish import fail
+from webapp.jobs.models import Job
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +79,38 @@ def test_the_command_queues_what_the_page_queues() -> None:
     assert batch.entries.filter(completion=made).count() == 2, "one text is one completion"
     with pytest.raises(CommandError, match="Allowed: copy, first-model"):
         call_command("sample", workspace="paper-cups", by="mia@rondo.test", model=["nobody"])
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_command_follows_its_job_to_the_end(
+    monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    mia(a_workspace())
+    an_endpoint(a_workspace(), "copy", model="first-model")
+    out = StringIO()
+
+    def meanwhile(_seconds: float) -> None:  # where it waits for its next look, a worker works
+        if broken:
+            fail(job=claimed(), error="The worker's disk is full.")
+        else:
+            work()
+
+    monkeypatch.setattr(jobs_follow.time, "sleep", meanwhile)
+    given = {"workspace": "paper-cups", "by": "mia@rondo.test", "model": ["copy"], "follow": True}
+    if broken:
+        with pytest.raises(CommandError, match="The worker's disk is full"):
+            call_command("sample", stdout=out, **given)
+        return
+    call_command("sample", stdout=out, **given)
+    looks = out.getvalue().split("\r")[1:]
+    assert looks[0].startswith(f"[{' ' * 40}] 0/? "), "nothing is done at the first look"
+    assert looks[-1].startswith(f"[{'#' * 40}] 1/1 ")
+
+
+def claimed() -> Job:
+    job = claim(queue="default", worker="test")
+    assert job is not None
+    return job
 
 
 def test_a_sampling_over_rest_takes_a_filter(client: Client) -> None:
