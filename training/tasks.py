@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from training import model_imports
-from training.actions.execute import execute
+from training.actions.execute import execute, note_lost
 from training.actions.export_snapshot import write_export
 from training.actions.sample import store_answers
 from training.actions.write_snapshot import write_snapshot
@@ -76,11 +77,16 @@ def answer_with_models(work: Work) -> dict[str, Any]:
     return serve(work)
 
 
-def _page_of_batch(job: Job) -> str | None:
-    batch = job.arguments.get("batch")
-    if job.workspace is None or batch is None:
-        return None
-    return reverse("training:sampling", args=[job.workspace.slug, batch])
+def _page(route: str, argument: str) -> Callable[[Job], str | None]:
+    """The page of what a job works on, by the argument that holds its id."""
+
+    def page(job: Job) -> str | None:
+        found = job.arguments.get(argument)
+        if job.workspace is None or found is None:
+            return None
+        return reverse(f"training:{route}", args=[job.workspace.slug, found])
+
+    return page
 
 
 @job_kind(
@@ -88,7 +94,7 @@ def _page_of_batch(job: Job) -> str | None:
     label=gettext_lazy("Sampling answers"),
     max_attempts=5,
     resumable=True,
-    page=_page_of_batch,
+    page=_page("sampling", "batch"),
 )
 def sample(work: Work) -> dict[str, Any]:
     """Answers of services, and recorded ones."""
@@ -122,7 +128,7 @@ def _sample(work: Work) -> dict[str, Any]:
     queue=Queue.GPU,
     max_attempts=5,
     resumable=True,
-    page=_page_of_batch,
+    page=_page("sampling", "batch"),
 )
 def sample_with_models(work: Work) -> dict[str, Any]:
     """The same, where weights have to be loaded."""
@@ -179,24 +185,10 @@ def export(work: Work) -> dict[str, Any]:
     return {"artifact": asked.artifact, "left out": asked.skipped}
 
 
-def _page_of_model(job: Job) -> str | None:
-    version = job.arguments.get("model_id")
-    if job.workspace is None or version is None:
-        return None
-    return reverse("training:model", args=[job.workspace.slug, version])
-
-
-@job_kind("import model", label=gettext_lazy("Import of a model"), page=_page_of_model)
+@job_kind("import model", label=gettext_lazy("Import of a model"), page=_page("model", "model_id"))
 def import_model(work: Work) -> dict[str, Any]:
     """Fetch or unpack a model's files, check them apart, and register them."""
     return model_imports.import_model(work)
-
-
-def _page_of_run(job: Job) -> str | None:
-    run = job.arguments.get("run_id")
-    if job.workspace is None or run is None:
-        return None
-    return reverse("training:run", args=[job.workspace.slug, run])
 
 
 @job_kind(
@@ -205,7 +197,8 @@ def _page_of_run(job: Job) -> str | None:
     queue=Queue.GPU,
     max_attempts=4,
     resumable=True,
-    page=_page_of_run,
+    page=_page("run", "run_id"),
+    given_up=note_lost,
 )
 def train(work: Work) -> dict[str, Any]:
     """Carry a run out; another attempt goes on from its newest checkpoint."""
@@ -217,18 +210,12 @@ def train(work: Work) -> dict[str, Any]:
     label=gettext_lazy("Rehearsal of a run"),
     queue=Queue.GPU,
     max_attempts=2,
-    page=_page_of_run,
+    page=_page("run", "run_id"),
+    given_up=note_lost,
 )
 def rehearse(work: Work) -> dict[str, Any]:
     """The first batch and estimates, or one step of everything; nothing is registered."""
     return execute(work)
-
-
-def _page_of_measure(job: Job) -> str | None:
-    run = job.arguments.get("run_id")
-    if job.workspace is None or run is None:
-        return None
-    return reverse("training:over_optimisation", args=[job.workspace.slug, run])
 
 
 @job_kind(
@@ -236,7 +223,7 @@ def _page_of_measure(job: Job) -> str | None:
     label=gettext_lazy("Held-out scores"),
     max_attempts=3,
     resumable=True,
-    page=_page_of_measure,
+    page=_page("over_optimisation", "run_id"),
 )
 def judge_held_out(work: Work) -> dict[str, Any]:
     """A service rates answers of a run that it has no part in."""
@@ -249,7 +236,7 @@ def judge_held_out(work: Work) -> dict[str, Any]:
     queue=Queue.GPU,
     max_attempts=3,
     resumable=True,
-    page=_page_of_measure,
+    page=_page("over_optimisation", "run_id"),
 )
 def score_held_out_with_models(work: Work) -> dict[str, Any]:
     """The same by weights of our own."""

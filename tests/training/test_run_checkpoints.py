@@ -1,12 +1,16 @@
 """What the next attempt begins from: the newest checkpoint that is whole, or a refusal."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from tests.cast import a_workspace, mia
 from tests.training.registry import a_run
+from tests.webapp.webhooks.material import a_listener, told
+from training.actions import execute
 from training.actions.execute import _bad_end, _restore
 from training.model_store import fingerprint_of_manifest, store_folder
 from training.models import Checkpoint, RunEvent, RunMetric, TrainingRun
@@ -14,7 +18,9 @@ from training.run_record import RunRecord
 from webapp.artifacts import delete, writing
 from webapp.jobs import JobFailed, LeaseLost, Work
 from webapp.jobs.actions.claim import claim
+from webapp.jobs.actions.reap import reap
 from webapp.jobs.models import Job
+from webapp.jobs.runner import run_next
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,3 +119,38 @@ def test_every_exit_code_has_an_outcome_and_a_sentence(code: int, outcome: str) 
     found, sentence = _bad_end(code, {})
     assert found == outcome
     assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("attempts_left", [0, 1])
+def test_a_run_that_lost_its_last_worker_says_so_and_is_announced(attempts_left: int) -> None:
+    run, work = at_work()
+    webhook = a_listener(run.workspace, run.created_by, "run.failed")
+    Job.objects.filter(pk=work.job.pk).update(
+        lease_until=Now() - timedelta(seconds=1), max_attempts=work.job.attempt + attempts_left
+    )
+    reap(server_up_for=0)
+    run.refresh_from_db()
+    if attempts_left:  # the control: another worker goes on with it
+        assert (run.outcome, told(webhook)) == ("", [])
+        return
+    assert run.outcome == "crashed"
+    assert "fell silent during attempt 1" in run.sentence
+    assert run.ended_at is not None
+    ((event, data),) = told(webhook)
+    assert (event, data["run"], data["outcome"]) == ("run.failed", run.pk, "crashed")
+
+
+def test_a_run_whose_last_attempt_breaks_is_announced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = a_workspace()
+    run = a_run(workspace, mia(workspace))
+    webhook = a_listener(workspace, mia(), "run.failed")
+    Job.objects.filter(pk=run.job_id).update(max_attempts=1)
+
+    def broken(*_given: Any) -> None:
+        raise RuntimeError("the cable is out")
+
+    monkeypatch.setattr(execute, "_prepare", broken)
+    run_next(queue="gpu", worker="here")
+    run.refresh_from_db()
+    assert "the cable is out" in run.sentence
+    assert [event for event, _data in told(webhook)] == ["run.failed"]

@@ -26,6 +26,7 @@ from training.snapshot_parts import write_part
 from training.trainers.outcome import EXIT_CODES
 from webapp import artifacts
 from webapp.jobs import JobCancelled, JobFailed, Work
+from webapp.jobs.models import Job
 from webapp.jobs.supervise import Tail, supervise
 from webapp.webhooks.actions.announce import announce
 from webapp.webhooks.events import Event
@@ -280,6 +281,18 @@ def _end(run: TrainingRun, work: Work, outcome: str, sentence: str, **more: Any)
             event = Event.RUN_FINISHED if outcome == Outcome.DONE else Event.RUN_FAILED
             told = _told_of(run, outcome=outcome, sentence=sentence)
             announce(run.workspace, event, told)
+
+
+def note_lost(job: Job) -> None:
+    """A run whose last worker died, or broke: what execute would have written at its end. In the
+    caller's transaction."""
+    run = TrainingRun.objects.select_related("workspace").filter(job=job).first()
+    if run is not None:
+        TrainingRun.objects.filter(pk=run.pk).update(
+            outcome=Outcome.CRASHED, sentence=job.error, ended_at=Now()
+        )
+        told = _told_of(run, outcome=Outcome.CRASHED, sentence=job.error)
+        announce(run.workspace, Event.RUN_FAILED, told)
 
 
 def _told_of(run: TrainingRun, **more: Any) -> dict[str, Any]:

@@ -4,6 +4,8 @@ What a step made is kept beside the step and written in the same transaction, so
 begun is never begun a second time, whatever is lost in between.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -116,6 +118,11 @@ class Round(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.number}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Enough to know it again, for another program."""
+        made = str(self.model) if self.model is not None else ""
+        return {"round": self.pk, "name": self.name, "number": self.number, "model": made}
 
 
 class RoundStep(models.Model):

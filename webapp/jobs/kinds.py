@@ -24,6 +24,7 @@ class JobKind:
     max_attempts: int  # 1: never begun a second time by itself
     resumable: bool  # a new attempt goes on where the last one stopped, so stopping is cheap
     page: "Callable[[Job], str | None] | None"  # where the thing it works on is shown
+    given_up: "Callable[[Job], None] | None"  # told when the last attempt was lost or broke
 
 
 _kinds: dict[str, JobKind] = {}
@@ -37,12 +38,15 @@ def job_kind(
     max_attempts: int = 3,
     resumable: bool = False,
     page: "Callable[[Job], str | None] | None" = None,
+    given_up: "Callable[[Job], None] | None" = None,
 ) -> Callable[[Function], Function]:
     """Register a function as the work of jobs of this kind.
 
     The function gets a Work and returns a small JSON object, the job's result. It may be run again
     after a crash or an unexpected exception, up to `max_attempts` times: let its writes be
-    idempotent, or put them in one `work.fenced()`.
+    idempotent, or put them in one `work.fenced()`. `given_up` is called in the transaction that
+    fails a job because its last worker died or its last attempt ended in an unexpected error: what
+    the function itself would have noted at its end, it could not.
 
     Raises:
         ValueError: the name is taken, or the queue or the number of attempts makes no sense.
@@ -64,6 +68,7 @@ def job_kind(
             max_attempts=max_attempts,
             resumable=resumable,
             page=page,
+            given_up=given_up,
         )
         return function
 
@@ -73,6 +78,13 @@ def job_kind(
 def kind_named(name: str) -> JobKind | None:
     """The kind, or None: a row of another version of Rondo may name one that is unknown here."""
     return _kinds.get(name)
+
+
+def give_up(job: "Job") -> None:
+    """Tell the kind of a job that has failed without its function. In the caller's transaction."""
+    kind = kind_named(job.kind)
+    if kind is not None and kind.given_up is not None:
+        kind.given_up(job)
 
 
 def known_kinds() -> list[str]:

@@ -15,6 +15,10 @@ class Event(models.TextChoices):
     RUN_STARTED = "run.started", _("A training run began")
     RUN_FINISHED = "run.finished", _("A training run ended well")
     RUN_FAILED = "run.failed", _("A training run failed")
+    ROUND_STARTED = "round.started", _("A round began")
+    ROUND_STEP = "round.step", _("A step of a round was done")
+    ROUND_FAILED = "round.failed", _("A step of a round failed")
+    ROUND_FINISHED = "round.finished", _("A round was done, its board included")
     SNAPSHOT_READY = "snapshot.ready", _("A snapshot was frozen")
 
 

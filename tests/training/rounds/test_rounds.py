@@ -12,6 +12,7 @@ from tests.cast import a_workspace, eve, mia
 from tests.training.registry import a_model
 from tests.training.rounds import world
 from tests.training.rounds.world import a_round, answered, carried_out, drive, ended, fresh
+from tests.webapp.webhooks.material import a_listener, told
 from training.models import (
     Batch,
     DatasetSnapshot,
@@ -20,12 +21,14 @@ from training.models import (
     SnapshotJudgements,
     TrainingRun,
 )
+from training.models.rounds import ORDER
 from training.rounds import page
 from training.rounds.actions.drive import advance, can_move, drive_due
 from training.rounds.actions.steer import change_round, pause_round, resume_round, take_step
 from training.rounds.plan import ROUND_RECIPES, RoundPlan
 from training.rounds.queries import board_change, done_steps, step_at, where
 from webapp.jobs.models import Job
+from webapp.webhooks.events import Event
 
 pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
@@ -350,3 +353,26 @@ def test_two_loops_in_one_workspace_do_not_share_names() -> None:
         drive(each)
     assert Batch.objects.count() == 3
     assert not DatasetSnapshot.objects.exists()
+
+
+def test_other_programs_are_told_how_a_round_goes() -> None:
+    workspace = a_workspace()
+    by = mia(workspace)
+    webhook = a_listener(workspace, by, *(e for e in Event.values if e.startswith("round.")))
+    found = carried_out(a_round(workspace, by))
+    said = told(webhook)
+    assert [event for event, _data in said] == [
+        "round.started",
+        *["round.step"] * len(ORDER),
+        "round.finished",
+    ]
+    assert [data["step"] for event, data in said if event == "round.step"] == list(ORDER)
+    last = said[-1][1]
+    assert last == {"round": found.pk, "name": "helpful", "number": 1, "model": str(found.model)}
+    failing = drive(a_round(workspace, by, name="harmless"))
+    assert failing.batch is not None
+    ended(failing.batch.job, "failed", error="The worker's disk is full.")
+    drive(failing)
+    event, data = told(webhook)[-1]
+    assert (event, data["step"]) == ("round.failed", "sample")
+    assert data["sentence"] == "The worker's disk is full."

@@ -21,6 +21,8 @@ from training.rounds.steps import ACTS, take_up
 from webapp.faultpoint import faultpoint
 from webapp.jobs import enqueue
 from webapp.jobs.models import ACTIVE, State
+from webapp.webhooks.actions.announce import announce
+from webapp.webhooks.events import Event
 
 KIND = "round"
 RELATED = ("workspace", "base", "batch__job", "campaign", "answers__job", "comparison", "board")
@@ -74,7 +76,7 @@ def _begin(found: Round, step: RoundStep, plan: RoundPlan) -> bool:
             ACTS[step.step].begin(found, step, plan)
             found.save()
     except ValidationError as refused:
-        _fail(step, " ".join(refused.messages))
+        _fail(found, step, " ".join(refused.messages))
         return True
     step.state, step.asked, step.error = StepState.RUNNING, "", ""
     step.began_at = timezone.now()
@@ -89,7 +91,7 @@ def _look(found: Round, step: RoundStep, plan: RoundPlan) -> bool:
     if act.people and step.asked == Asked.ENOUGH and not standing.error:
         standing = Standing(done=True)
     if standing.error:
-        _fail(step, standing.error)
+        _fail(found, step, standing.error)
         return True
     if not standing.done:
         return False
@@ -98,18 +100,22 @@ def _look(found: Round, step: RoundStep, plan: RoundPlan) -> bool:
     step.state, step.asked, step.error = StepState.DONE, "", ""
     step.ended_at = timezone.now()
     step.save()
+    announce(found.workspace, Event.ROUND_STEP, {**found.as_json(), "step": step.step})
     return True
 
 
-def _fail(step: RoundStep, sentence: str) -> None:
+def _fail(found: Round, step: RoundStep, sentence: str) -> None:
     step.refresh_from_db()  # what a refused beginning set in memory was undone
     step.state, step.asked, step.error = StepState.FAILED, "", sentence
     step.save()
+    told = {**found.as_json(), "step": step.step, "sentence": sentence}
+    announce(found.workspace, Event.ROUND_FAILED, told)
 
 
 def _end(found: Round) -> bool:
     if found.ended_at is None:
         Round.objects.filter(pk=found.pk).update(ended_at=Now())
+        announce(found.workspace, Event.ROUND_FINISHED, found.as_json())
         return True
     if not next_is_due(found):
         return False

@@ -16,6 +16,8 @@ from training.rounds.plan import RoundPlan
 from training.run_queries import ready_models
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
+from webapp.webhooks.actions.announce import announce
+from webapp.webhooks.events import Event
 from webapp.workspaces.models import Workspace
 
 
@@ -115,6 +117,7 @@ def _made(
         workspace=workspace,
         changes={"base": ["", str(found.base)], "recipe": ["", plan.recipe]},
     )
+    announce(workspace, Event.ROUND_STARTED, found.as_json())
     return found
 
 

@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 
 from webapp.jobs.errors import LeaseLost
+from webapp.jobs.kinds import give_up
 from webapp.jobs.log import note
 from webapp.jobs.models import Job, State
 
@@ -67,7 +69,10 @@ def hand_back(*, job: Job) -> None:
 def try_again(*, job: Job, error: str, detail: str = "") -> None:
     """Queue it once more after a pause that doubles; the last attempt fails for good instead."""
     if job.attempt >= job.max_attempts:
-        fail(job=job, error=error, detail=detail)
+        with transaction.atomic():
+            fail(job=job, error=error, detail=detail)
+            job.refresh_from_db()
+            give_up(job)
         return
     _leave(
         job,

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from webapp.jobs.actions.finish import queued_unless_cancelled
+from webapp.jobs.kinds import give_up
 from webapp.jobs.log import note
 from webapp.jobs.models import Job, State
 
@@ -52,4 +53,6 @@ def reap(*, server_up_for: float | None = None) -> list[Job]:
         Job.objects.filter(pk=job.pk).update(**changes)
         job.refresh_from_db()
         note(job, f"lost, now {job.state}", sentence, level=logging.WARNING)
+        if job.state == State.FAILED:
+            give_up(job)
     return found
