@@ -1,10 +1,14 @@
 """The pages of runs: launched with what a person saw, watched without waiting, compared."""
 
+import html
+import shlex
 import time
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -64,6 +68,26 @@ def test_what_is_typed_becomes_the_exact_run_json_and_nothing_else() -> None:
     assert [source["role"] for source in run.config["data"]] == ["train", "validation"]
     assert run.job is not None
     assert run.job.queue == "gpu"
+
+
+def test_the_command_that_the_page_shows_launches_the_same_run() -> None:
+    workspace = a_workspace()
+    client = manager_of(workspace)
+    base = a_model(workspace, mia(), "a-base")
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS, name='Ann\'s "best"')
+    form = {"name": "one", "base": base.pk, "data.train": data.pk, "rows": "3", "seed": "7"}
+    form |= {"training.epochs": "2.5", "use_lora": "on", "result_name": "tuned"}
+    address = reverse("training:run_new", args=[workspace.slug])
+    text = client.post(address, {**form, "do": "look"}).content.decode()
+    shown = next(line for line in html.unescape(text).splitlines() if "manage.py train" in line)
+    words = shlex.split(shown.partition("<code>")[2].partition("</code>")[0])
+    assert words[:2] == ["python", "manage.py"]
+    call_command(*words[2:], "--no-wait", stdout=StringIO())
+    client.post(address, {**form, "name": "two", "do": "launch"})
+    one, two = TrainingRun.objects.order_by("name")
+    assert one.config == two.config
+    assert (one.result_name, two.result_name) == ("tuned", "tuned")
+    assert one.data.get().snapshot == data
 
 
 def test_a_plan_that_cannot_work_is_refused_with_every_reason() -> None:

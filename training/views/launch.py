@@ -34,6 +34,7 @@ from training.run_form import (
     values_of_config,
 )
 from training.run_queries import ready_models, runs_in
+from training.shell_command import shell_command
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
 
@@ -64,7 +65,7 @@ def run_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "has_models": ready_models(workspace).exists(),
         "has_rewards": ready_models(workspace, ModelKind.REWARD).exists(),
         "has_snapshots": ready_snapshots(workspace).exists(),
-        **_looked_at(form, _against(request, workspace) or clone),
+        **_looked_at(request, form, _against(request, workspace) or clone),
         "others": runs_in(workspace).filter(purpose=Purpose.RUN)[:MOST_OTHERS],
     }
     status = 422 if form.is_bound and form.errors else 200
@@ -182,9 +183,9 @@ def _against(request: HttpRequest, workspace: Workspace) -> TrainingRun | None:
     return found
 
 
-def _looked_at(form: RunForm, against: TrainingRun | None) -> dict[str, Any]:
-    """The exact run.json, the estimate, and what is not as in another run, when what was sent
-    makes a run."""
+def _looked_at(request: HttpRequest, form: RunForm, against: TrainingRun | None) -> dict[str, Any]:
+    """The exact run.json, the same as a command, the estimate, and what is not as in another run,
+    when what was sent makes a run."""
     if not form.is_bound or not form.is_valid():
         return {}
     plan = form.plan(purpose=Purpose.RUN)
@@ -197,6 +198,8 @@ def _looked_at(form: RunForm, against: TrainingRun | None) -> dict[str, Any]:
     base = plan.models["base"]
     needed = estimate(base, form.method, config) if isinstance(base, ModelVersion) else None
     found: dict[str, Any] = {"config": config, "estimate": needed, "against": against}
+    by = getattr(request.user, "email", "")
+    found["command"] = shell_command(form.workspace, plan, by)
     if against is not None:
         found["differences"] = differences([against.config, config])
     return found

@@ -12,6 +12,7 @@ from training.actions.launch import LaunchPlan, launch
 from training.model_names import model_named
 from training.models import Method, ModelVersion, Purpose, TrainingRun
 from training.queries import ready_snapshots
+from training.snapshot_parts import Part, seed_of
 from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
 
@@ -33,6 +34,8 @@ class Command(BaseCommand):
             "--data", action="append", default=[], metavar="ROLE=SNAPSHOT", help="may repeat"
         )
         parser.add_argument("--config", default="{}", help="JSON: seed, lora, training, settings")
+        parser.add_argument("--rows", type=int, help="learn from so many rows at most")
+        parser.add_argument("--result", default="", help="name of the resulting model")
         parser.add_argument("--purpose", choices=Purpose.values, default=Purpose.RUN)
         parser.add_argument("--no-wait", action="store_true", help="launch and return")
 
@@ -66,12 +69,16 @@ class Command(BaseCommand):
             config = json.loads(options["config"])
         except ValueError as error:
             raise CommandError(f"--config is not JSON: {error}.") from None
+        if not isinstance(config, dict):
+            raise CommandError("--config is an object of settings.")
         plan = LaunchPlan(
             name=options["name"],
             method=options["method"],
             models=models,
             data=data,
             config=config,
+            part=Part(options["rows"], seed_of(config)) if options["rows"] is not None else None,
+            result_name=options["result"],
             purpose=options["purpose"],
         )
         return launch(workspace=workspace, by=by, plan=plan)
