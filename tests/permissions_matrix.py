@@ -232,6 +232,8 @@ training:model_ask                   POST   302 403 403 302 404 302 302 302 302
 training:model_change                POST   302 403 403 302 404 302 302 302 302
 training:model_delete                GET    302 403 403 200 404 200 302 302 302
 training:model_delete                POST   302 403 403 302 404 302 302 302 302
+training:model_push                  GET    302 403 403 200 404 200 302 302 302
+training:model_push                  POST   302 403 403 302 404 302 302 302 302
 training:model_archive               GET    302 403 200 200 404 200 302 302 302
 training:model_file                  GET    302 403 200 200 404 200 302 302 302
 training:rounds                      GET    302 403 200 200 404 200 302 302 302
@@ -854,6 +856,9 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_vote", "POST"): Setup({"choice": "left", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d14"}),
     ("api_skip", "POST"): Setup({"reason": "unclear"}),
     ("training:model_import", "POST"): Setup({"name": "mine", "repository": "owner/model"}),
+    ("training:model_push", "POST"): Setup(
+        {"repository": "owner/model", "token": "letters-of-a-test"}, allows=frozenset({"public"})
+    ),
     ("training:model_change", "POST"): Setup({"stage": "current", "note": "Good."}),
     ("training:run_new", "POST"): Setup(a_launch),
     ("api_models", "POST"): Setup({"name": "mine", "repository": "owner/model"}),

@@ -70,6 +70,28 @@ class ImportModelForm(forms.Form):
         return given
 
 
+class PushForm(forms.Form):
+    """Where a model is pushed to, and by whose leave."""
+
+    repository = forms.CharField(
+        label=_("Id on the hub"),
+        max_length=200,
+        help_text=_("owner/name; made if it is not there yet."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    token = forms.CharField(
+        label=_("Token of the hub"),
+        max_length=1000,
+        help_text=_("With leave to write there. Kept encrypted until the push has succeeded."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    public = forms.BooleanField(
+        label=_("Everybody may fetch it"),
+        required=False,
+        help_text=_("If it is made now. Not ticked, it is private."),
+    )
+
+
 class ModelForm(forms.Form):
     stage = forms.ChoiceField(label=_("Stage"), choices=Stage.choices)
     note = forms.CharField(

@@ -16,10 +16,11 @@ from django.utils.translation import gettext_lazy
 from training import model_imports
 from training.actions.execute import execute, note_lost
 from training.actions.export_snapshot import write_export
+from training.actions.push_model import carry_out
 from training.actions.sample import store_answers
 from training.actions.write_snapshot import write_snapshot
 from training.generate.serve import counts, generate, serve
-from training.models import Batch, DatasetSnapshot, Generation, SnapshotExport
+from training.models import Batch, DatasetSnapshot, Generation, HubPush, SnapshotExport
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
@@ -189,6 +190,19 @@ def export(work: Work) -> dict[str, Any]:
 def import_model(work: Work) -> dict[str, Any]:
     """Fetch or unpack a model's files, check them apart, and register them."""
     return model_imports.import_model(work)
+
+
+def _page_of_push(job: Job) -> str | None:
+    push = HubPush.objects.filter(pk=job.arguments.get("push_id")).first()
+    if push is None or job.workspace is None:
+        return None
+    return reverse("training:model", args=[job.workspace.slug, push.version_id])
+
+
+@job_kind("push model", label=gettext_lazy("Push of a model to a hub"), page=_page_of_push)
+def push(work: Work) -> dict[str, Any]:
+    """Upload a registered model's files where somebody asked for it."""
+    return carry_out(work)
 
 
 @job_kind(

@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -99,11 +99,12 @@ def fetch(
     *,
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
-    body: bytes | None = None,
+    body: bytes | Iterable[bytes] | None = None,
     seconds: float = 60.0,
     most_bytes: int = MOST_BYTES,
 ) -> Reply:
-    """Ask `url` and read the answer, all of it within `seconds` and `most_bytes`.
+    """Ask `url` and read the answer, all of it within `seconds` and `most_bytes`. A body in pieces
+    is sent as it comes; a Content-Length among `headers` says how long it is.
 
     Raises:
         OutboundRefused: the address leads to this machine or a private network, is not https on
@@ -122,7 +123,7 @@ def stream(
     *,
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
-    body: bytes | None = None,
+    body: bytes | Iterable[bytes] | None = None,
     seconds: float = 60.0,
     most_bytes: int = MOST_BYTES,
 ) -> Iterator[Stream]:

@@ -10,6 +10,7 @@ from training.models.generations import (
     Server,
 )
 from training.models.held_out import HeldOutMeasure, HeldOutScore, MeasureKind
+from training.models.pushes import HubPush
 from training.models.rounds import (
     Asked,
     Round,
@@ -62,6 +63,7 @@ __all__ = [
     "GenerationState",
     "HeldOutMeasure",
     "HeldOutScore",
+    "HubPush",
     "MeasureKind",
     "Method",
     "ModelEndpoint",

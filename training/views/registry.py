@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
@@ -25,10 +26,11 @@ from training.access import MANAGES, READS
 from training.actions.change_model import change_model, consequences, delete_model
 from training.actions.endpoint import endpoint_of_version
 from training.actions.import_model import import_from_hub, import_uploaded
-from training.forms import ImportModelForm, ModelForm
+from training.actions.push_model import consequences_of_pushing, push_model
+from training.forms import ImportModelForm, ModelForm, PushForm
 from training.held_out.queries import alarms_of, has_answers
 from training.lineage import lineage_of
-from training.models import ModelKind, ModelVersion, Stage, VersionState
+from training.models import HubPush, ModelKind, ModelVersion, Stage, VersionState
 from training.run_queries import models_in
 from webapp import artifacts
 from webapp.artifacts import Artifact, download
@@ -105,6 +107,7 @@ def model_page(request: HttpRequest, workspace: Workspace, model: int) -> HttpRe
         "picture": lineage.picture(),
         "form": ModelForm.of(version),
         "manages": _manages(workspace),
+        "pushes": HubPush.objects.filter(version=version).select_related("job", "created_by"),
         "alarms": alarms_of([version.run] if version.run else []),
         "measurable": version.run is not None and has_answers(version.run),
         "others": models_in(workspace).filter(name=version.name).exclude(pk=version.pk)[:20],
@@ -158,6 +161,34 @@ def model_delete(request: HttpRequest, workspace: Workspace, model: int) -> Http
         "cancel": back,
     }
     return render(request, "elements/confirm.html", context)
+
+
+@workspace_page(*MANAGES, methods=("GET", "POST"))
+def model_push(request: HttpRequest, workspace: Workspace, model: int) -> HttpResponse:
+    version = _version(workspace, model)
+    form = PushForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        try:
+            push_model(
+                version=version,
+                by=request.user,
+                repository=given["repository"],
+                token=given["token"],
+                private=not given["public"],
+            )
+        except ValidationError as refused:
+            form.add_error(None, refused)
+        else:
+            messages.success(request, _("%(model)s is being pushed.") % {"model": version})
+            return redirect("training:model", workspace.slug, version.pk)
+    context = {
+        "version": version,
+        "form": form,
+        "takes": consequences_of_pushing(version),
+        "hub": settings.HUB_URL,
+    }
+    return render(request, "training/model_push.html", context, status=422 if form.errors else 200)
 
 
 @workspace_page(*READS)
