@@ -3,6 +3,7 @@
 import html
 import shlex
 import time
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -21,8 +22,10 @@ from training.actions.launch import LaunchPlan, launch, start_awaiting
 from training.actions.launch_recipe import launch_recipe
 from training.models import RunEvent, RunMetric, SavedConfig, TrainingRun
 from training.presets import recipe_named
+from training.run_estimate import arithmetic, estimate
 from training.run_form import RunForm
 from training.trainers.run_config import describe
+from webapp.jobs.models import Job
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +91,50 @@ def test_the_command_that_the_page_shows_launches_the_same_run() -> None:
     assert one.config == two.config
     assert (one.result_name, two.result_name) == ("tuned", "tuned")
     assert one.data.get().snapshot == data
+
+
+def test_an_estimate_is_corrected_by_what_runs_took_on_each_machine() -> None:
+    workspace = a_workspace()
+    base = a_model(workspace, mia(workspace))
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS * 10)
+    for number, (machine, times) in enumerate([("alpha", 2), ("alpha", 4), ("beta", 10)]):
+        run = a_run(workspace, mia(), f"past-{number}", base=base, data=data)
+        plain = arithmetic(base, "sft", run.config)
+        assert plain is not None
+        assert run.job is not None
+        began = timezone.now()
+        Job.objects.filter(pk=run.job_id).update(
+            state="done",
+            worker=f"gpu@{machine}:7",
+            attempt=1,
+            started_at=began,
+            finished_at=began,
+        )
+        batch = run.config["training"]["batch_size"]
+        TrainingRun.objects.filter(pk=run.pk).update(
+            outcome="done",
+            memory={"host": times * plain.bytes},
+            step=10,
+            ended_at=began + timedelta(seconds=times * 10 * batch),  # so many seconds for a row
+        )
+    config = TrainingRun.objects.filter(name="past-0").get().config
+    found = estimate(base, "sft", config, rows=40)
+    assert found is not None
+    alpha, beta = found.machines
+    # Medians of 2 and 4, and 10; three epochs of 40 rows are 120 rows.
+    assert (alpha.machine, alpha.bytes, alpha.seconds, alpha.runs) == (
+        "alpha", 3 * found.bytes, 3 * 120.0, 2,
+    )  # fmt: skip
+    assert (beta.machine, beta.bytes, beta.seconds) == ("beta", 10 * found.bytes, 10 * 120.0)
+    other = a_model(workspace, mia(), "other")
+    plain_one = estimate(other, "sft", config, rows=40)
+    assert plain_one is not None
+    assert plain_one.machines == (), "the control: nobody has trained from it"
+    client = manager_of(workspace)
+    form = {"name": "new", "base": base.pk, "data.train": data.pk, "do": "look"}
+    text = client.post(reverse("training:run_new", args=[workspace.slug]), form).content.decode()
+    assert "On alpha about" in text
+    assert "by what 2 past runs took there" in text
 
 
 def test_a_plan_that_cannot_work_is_refused_with_every_reason() -> None:

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from training.access import MANAGES
-from training.actions.launch import launch, resolved
+from training.actions.launch import LaunchPlan, launch, resolved
 from training.actions.launch_recipe import launch_recipe
 from training.actions.saved_config import delete_config, save_config
 from training.models import (
@@ -183,6 +183,15 @@ def _against(request: HttpRequest, workspace: Workspace) -> TrainingRun | None:
     return found
 
 
+def _rows_of(plan: LaunchPlan) -> int | None:
+    """Training rows that the plan learns from."""
+    snapshot = plan.data.get("train")
+    if snapshot is None:
+        return None
+    rows = snapshot.splits.get("train", 0)
+    return min(rows, plan.part.rows) if plan.part is not None else rows
+
+
 def _looked_at(request: HttpRequest, form: RunForm, against: TrainingRun | None) -> dict[str, Any]:
     """The exact run.json, the same as a command, the estimate, and what is not as in another run,
     when what was sent makes a run."""
@@ -196,7 +205,9 @@ def _looked_at(request: HttpRequest, form: RunForm, against: TrainingRun | None)
             form.add_error(None, refused)
         return {}
     base = plan.models["base"]
-    needed = estimate(base, form.method, config) if isinstance(base, ModelVersion) else None
+    needed = None
+    if isinstance(base, ModelVersion):
+        needed = estimate(base, form.method, config, _rows_of(plan))
     found: dict[str, Any] = {"config": config, "estimate": needed, "against": against}
     by = getattr(request.user, "email", "")
     found["command"] = shell_command(form.workspace, plan, by)
