@@ -55,7 +55,8 @@ class RunRecord:
         if now >= self._next_memory:
             self._next_memory = now + MEMORY_SECONDS
             for name, used in memory_of(str(self.folder)).items():
-                self._memory[name] = max(used, self._memory.get(name, 0))
+                most = 0 if name == "busy" else self._memory.get(name, 0)
+                self._memory[name] = max(used, most)
         if now >= self._next_log:
             self._next_log = now + LOG_SECONDS
             self._write_log()

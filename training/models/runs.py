@@ -51,7 +51,8 @@ class TrainingRun(models.Model):
     """`config` is run.json but for what is decided where it runs: the paths of data and models.
 
     `step`, `total`, `eta_seconds`, `tokens_per_second` and `phase` are the newest that it said;
-    `memory` what its process held at most: {"host": bytes, "gpu": bytes}. `result` is result.json.
+    `memory` what its process held at most: {"host": bytes, "gpu": bytes}, and how busy its GPU was
+    at the last look: {"busy": per cent}. `result` is result.json.
     """
 
     workspace = models.ForeignKey(
