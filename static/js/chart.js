@@ -149,7 +149,8 @@
 
     async function poll() {
       let pause = Number(figure.dataset.every || 2000);
-      if (!document.hidden) {
+      // What nobody sees, in a folded group or on a page behind others, costs the server nothing.
+      if (!document.hidden && figure.checkVisibility()) {
         try {
           const last = content.x.values[content.x.values.length - 1];
           const url = new URL(figure.dataset.url, location.href);

@@ -81,6 +81,26 @@ def test_curves_of_a_run_that_has_just_begun_appear_and_move_without_a_reload(
     assert page.evaluate("window.stayed")
 
 
+def test_a_curve_that_nobody_sees_asks_for_nothing(
+    page: Any, live_server: Any, log_in_browser: Any
+) -> None:
+    workspace = a_workspace()
+    run = a_run(workspace, mia(workspace))
+    for name in ("loss", "lr"):  # the second one stands in a folded group
+        RunMetric.objects.create(run=run, name=name, step=1, value=0.5)
+    log_in_browser(mia())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{live_server.url}/w/{workspace.slug}/runs/{run.pk}/")
+    for _poll in range(2):
+        with page.expect_request(lambda request: "name=loss" in request.url):
+            pass
+    assert not [url for url in asked if "name=lr" in url]
+    page.get_by_text("Everything else").click()
+    with page.expect_request(lambda request: "name=lr" in request.url):
+        pass
+
+
 def over(run: TrainingRun) -> None:
     """A run that has ended, with curves, samples, a warning and rollouts."""
     Job.objects.filter(pk=run.job_id).update(state="done", finished_at=timezone.now())
