@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from webapp.celery import app
+from webapp.faultpoint import faultpoint
 from webapp.jobs import LeaseLost, Work, job_kind
 from webapp.jobs.models import Queue
 from webapp.workspaces.models import Workspace
@@ -95,3 +96,21 @@ def direct(file: str) -> None:
     """The control: work that lives in the message alone, as a plain Celery task does."""
     with open(file, "a") as out:
         out.write("direct 0 0\n")
+
+
+@job_kind("careless sampling", label="Careless sampling", max_attempts=5)
+def careless_sampling(work: Work) -> None:
+    """What a round's step would be without its transaction: made first, noted afterwards."""
+    from annotation.models import Prompt
+    from training.actions.sample import SamplePlan, sample
+    from training.models import ModelEndpoint
+
+    endpoint = ModelEndpoint.objects.get(pk=work.arguments["endpoint_id"])
+    sample(
+        workspace=endpoint.workspace,
+        by=endpoint.created_by,
+        plan=SamplePlan("Carelessly sampled", (endpoint,)),
+        prompts=Prompt.objects.filter(workspace=endpoint.workspace),
+    )
+    faultpoint("careless")
+    trace(work, "noted")
