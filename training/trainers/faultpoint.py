@@ -2,7 +2,8 @@
 
 Inert unless the environment says `TESTING=1` and `FAULT=point:action` or `point:action:n` (the n-th
 passage, from 1). Actions: `kill` (SIGKILL to this process), `term` (SIGTERM to this process),
-`disk_full`, `out_of_memory` and `crash` (an exception), `nan` (asked for by `poisoned`).
+`wait` (until a signal comes), `disk_full`, `out_of_memory` and `crash` (an exception), `nan` (asked
+for by `poisoned`).
 """
 
 import errno
@@ -33,6 +34,8 @@ def faultpoint(point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif action == "term":
         os.kill(os.getpid(), signal.SIGTERM)
+    elif action == "wait":
+        signal.pause()
     elif action == "disk_full":
         raise OSError(errno.ENOSPC, "No space left on device")
     elif action == "out_of_memory":
