@@ -4,17 +4,38 @@ Source: arXiv:2212.10560 and yizhongw/self-instruct, bootstrap_instructions.py. 
 what scores below 0.7, the released code what does not exceed it; exactly 0.7 tells them apart.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from annotation.domain.text_similarity import (
     character_ngrams,
-    f_measure,
     is_beyond_latin,
     lcs_length,
     tokens,
 )
+
+HAIR = 1e-9  # rounding must not hide a pair that is exactly at the threshold
+
+
+class Growing:
+    """Numbers that are appended to and read as one array."""
+
+    def __init__(self) -> None:
+        self._room, self._used = np.empty(4, dtype=np.int32), 0
+
+    def append(self, number: int) -> None:
+        if self._used == len(self._room):
+            self._room = np.concatenate([self._room, np.empty_like(self._room)])
+        self._room[self._used] = number
+        self._used += 1
+
+    def array(self) -> NDArray[np.int32]:
+        return self._room[: self._used]
 
 
 class Rule(StrEnum):
@@ -35,13 +56,18 @@ class Verdict:
     nearest: int | None
 
 
+SHARED = 9  # rare tokens that two texts above the threshold must share, where they are so long
+
+
 @dataclass
 class NoveltyGate:
     """A growing pool of instructions that answers whether another one is new.
 
-    An inverted index of rare tokens finds the few items that can reach the threshold: LCS above
-    t(m+n)/2 needs as many shared tokens, so that one of the rarest of each side must be shared
-    (prefix filtering). Decisions equal those of a full scan.
+    F above t needs a common subsequence, and so as many common tokens, of a >= t/2 (m+n). Tokens
+    are ordered by their rarity: of the first m - a + l of one text and the first n - a + l of the
+    other at least min(l, a) are the same (l-prefix filtering; l = SHARED). An inverted index of
+    these prefixes counts them for the whole pool at once, and the subsequence is looked for only
+    where the count and the lengths allow it. Decisions equal those of a full scan.
 
     other_scripts: instructions that are mostly beyond a-z are also compared by character n-grams,
     since ROUGE-L drops their letters and would call every one of them new.
@@ -54,7 +80,8 @@ class NoveltyGate:
     _ids: dict[str, int] = field(default_factory=dict)
     _counts: list[int] = field(default_factory=list)  # by token id, as of the last ordering
     _items: list[list[int]] = field(default_factory=list)
-    _index: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    _lengths: Growing = field(default_factory=Growing)
+    _index: dict[tuple[int, int], Growing] = field(default_factory=dict)
     _ordered_at: int = 0
     _grams: dict[int, frozenset[str]] = field(default_factory=dict)
 
@@ -72,6 +99,7 @@ class NoveltyGate:
         ids = self._ids_of(text)
         self.pool.append(text)
         self._items.append(ids)
+        self._lengths.append(len(ids))
         if self.other_scripts and is_beyond_latin(text):
             self._grams[position] = character_ngrams(text)
         # The order of tokens must not move between two orderings, or prefixes would not meet.
@@ -85,19 +113,23 @@ class NoveltyGate:
         """Whether `text` is new, without adding it. `exact`: the true greatest F of the pool."""
         ids = self._ids_of(text)
         chosen = range(len(self.pool)) if exact else self._could_decide(ids)
-        best, nearest = 0.0, None
-        length = len(ids)
-        for position in chosen:
-            item = self._items[position]
-            # No common subsequence is longer than the shorter side.
-            if f_measure(min(length, len(item)), length, len(item)) <= best:
-                continue
-            score = f_measure(lcs_length(ids, item), length, len(item))
-            if score > best:
-                best, nearest = score, position
+        best, nearest = self._nearest(ids, chosen)
         if self.other_scripts and is_beyond_latin(text):
             best, nearest = self._beyond_latin(text, best, nearest)
         return Verdict(self._is_novel(best), best, nearest)
+
+    def _nearest(self, ids: list[int], chosen: Sequence[int]) -> tuple[float, int | None]:
+        """The greatest F among the chosen items, and the first item that has it."""
+        if not chosen:
+            return 0.0, None
+        common = np.array([lcs_length(ids, self._items[at]) for at in chosen], dtype=np.float64)
+        # 2PR / (P + R) by the float operations of `f_measure`, so that ties fall the same way.
+        precision = common / np.maximum(self._lengths.array()[chosen], 1)
+        recall = common / max(len(ids), 1)
+        sums = precision + recall
+        scores = np.divide(2 * precision * recall, sums, out=np.zeros_like(sums), where=sums > 0)
+        at = int(scores.argmax())
+        return (float(scores[at]), chosen[at]) if scores[at] > 0 else (0.0, None)
 
     def admit(self, text: str, *, exact: bool = False) -> Verdict:
         """Check, and add when it is new: what is admitted counts for the next one at once."""
@@ -127,32 +159,40 @@ class NoveltyGate:
         return [known.setdefault(token, len(known)) for token in tokens(text)]
 
     def _prefix(self, ids: list[int]) -> list[tuple[int, int]]:
-        """The rarest tokens, enough that two texts above the threshold share one of them.
+        """The rarest tokens of a text, as many as the index has of it.
 
-        A token's second occurrence is a key of its own, so that multisets become sets. A match
-        needs overlap >= t/2 (m+n), and n >= overlap bounds it from below by t/(2-t) m.
+        A token's second occurrence is a key of its own, so that multisets become sets. The other
+        text is unknown here: n >= a bounds a from below by t/(2-t) m.
         """
+        counts, known = self._counts, len(self._counts)
         seen: dict[int, int] = {}
         keys = []
         for token in ids:
-            seen[token] = seen.get(token, 0) + 1
-            keys.append((token, seen[token]))
-        counts = self._counts
-        known = len(counts)
-        keys.sort(key=lambda key: (counts[key[0]] if key[0] < known else 0, key))
-        # A hair below, so that rounding never hides a pair that is exactly at the threshold.
-        needed = max(1, -int(-(self.threshold / (2 - self.threshold) * len(ids) - 1e-9) // 1))
-        return keys[: len(ids) - needed + 1]
+            seen[token] = occurrence = seen.get(token, 0) + 1
+            keys.append((counts[token] if token < known else 0, token, occurrence))
+        keys.sort()
+        return [key[1:] for key in keys[: len(ids) - self._least(len(ids)) + SHARED]]
 
-    def _could_decide(self, ids: list[int]) -> Iterable[int]:
-        found: set[int] = set()
-        for key in self._prefix(ids):
-            found.update(self._index.get(key, ()))
-        return found
+    def _least(self, length: int) -> int:
+        """Tokens that a text of this length must share with any text above the threshold."""
+        return max(1, math.ceil(self.threshold / (2 - self.threshold) * length - HAIR))
+
+    def _could_decide(self, ids: list[int]) -> list[int]:
+        index = self._index
+        found = [index[key].array() for key in self._prefix(ids) if key in index]
+        if not found:
+            return []
+        shared = np.bincount(np.concatenate(found))
+        some = np.flatnonzero(shared >= min(self._least(len(ids)), SHARED))
+        lengths = self._lengths.array()[some]
+        needed = np.ceil(self.threshold / 2 * (lengths + len(ids)) - HAIR)
+        enough = shared[some] >= np.minimum(needed, SHARED)
+        likely: list[int] = some[enough & (needed <= np.minimum(lengths, len(ids)))].tolist()
+        return likely
 
     def _enter(self, position: int, ids: list[int]) -> None:
         for key in self._prefix(ids):
-            self._index.setdefault(key, []).append(position)
+            self._index.setdefault(key, Growing()).append(position)
 
     def _reorder(self) -> None:
         """Order tokens by their frequency in the pool again and index everything anew."""

@@ -8,6 +8,8 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
+from rapidfuzz.distance import LCSseq
+
 _NO_TOKEN = re.compile(r"[^a-z0-9]+")
 
 
@@ -25,22 +27,8 @@ def tokens(text: str) -> list[str]:
 
 
 def lcs_length(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
-    """The length of the longest common subsequence, by bits (Hyyrö 2004): one pass of `second`."""
-    if not first or not second:
-        return 0
-    where: dict[Hashable, int] = {}
-    for position, item in enumerate(first):
-        where[item] = where.get(item, 0) | 1 << position
-    # A zero bit in `row` is a position where the subsequence grew.
-    whole = (1 << len(first)) - 1
-    row = whole
-    get = where.get
-    for item in second:
-        match = get(item, 0)
-        if match:
-            both = row & match
-            row = ((row + both) | (row - both)) & whole
-    return len(first) - row.bit_count()
+    """The length of the longest common subsequence."""
+    return LCSseq.similarity(first, second)
 
 
 def f_measure(common: int, target: int, prediction: int) -> float:
