@@ -75,8 +75,10 @@ def refuse_strangers(workspace: Workspace) -> None:
             dependent = relation.related_model
             if relation.on_delete in KEPT or "workspace" not in _names(dependent):
                 continue
-            here = {f"{relation.field.name}__workspace": workspace.pk}
-            if dependent._base_manager.filter(**here).exclude(workspace=workspace.pk).exists():
+            here = dependent._base_manager.filter(
+                **{f"{relation.field.name}__workspace": workspace.pk}
+            )
+            if here.exclude(workspace=workspace.pk).exists():
                 raise _strangers_depend(dependent)
 
 
