@@ -10,8 +10,13 @@ COPY --chown=rondo:rondo pyproject.toml constraints.txt ./
 RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir "$(grep '^uv==' constraints.txt)"
 ENV PATH=/srv/rondo/.venv/bin:$PATH PYTHONUNBUFFERED=1 RONDO_VAR=/srv/rondo/var
 
+FROM python:3.11-bookworm AS loops
+COPY annotation/domain/elo_loop.c .
+RUN cc -O2 -ffp-contract=off -shared -fPIC -o /rondo_elo.so elo_loop.c -lm
+
 FROM start AS cpu
 RUN UV_TORCH_BACKEND=cpu uv pip install --no-cache --python .venv -c constraints.txt -r pyproject.toml
+COPY --from=loops /rondo_elo.so .venv/lib/
 COPY --chown=rondo:rondo . .
 USER rondo
 RUN SECRET_KEY=only-for-collecting-static-files-00000000000000000000 python manage.py collectstatic --noinput
