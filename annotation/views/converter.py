@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from annotation.access import MANAGES
 from annotation.actions.start_import import MAY_START, check_import, keep_plan
-from annotation.actions.upload_import import TooLarge, upload_import
+from annotation.actions.upload_import import upload_import
 from annotation.converter_forms import DataSetForm, RecipeForm, TemplatesForm, initial_of, plan_for
 from annotation.domain.conversion.recipes import ALL, Recipe, recipe_from
 from annotation.domain.conversion.tasks import TASKS
@@ -24,6 +24,7 @@ from annotation.domain.conversion.templates import Template
 from annotation.imports.plan import CONVERSION
 from annotation.models import Import
 from annotation.queries import imports_in
+from annotation.views.taken_files import take_file
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
 
@@ -31,23 +32,12 @@ from webapp.workspaces.models import Workspace
 @workspace_page(*MANAGES, methods=("GET", "POST"))
 def conversion_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """Take the file and look at its first rows; templates come next."""
-    sent = request.method == "POST"
-    form = DataSetForm(request.POST, request.FILES) if sent else DataSetForm()
-    status = 200
-    if sent and form.is_valid():
-        file = form.cleaned_data["file"]
-        try:
-            made = upload_import(
-                workspace=workspace, by=request.user, name=file.name, chunks=file.chunks()
-            )
-            check_import(imported=made, by=request.user, plan=form.chosen())
-        except ValidationError as refused:
-            form.add_error("file", refused)
-            status = 413 if isinstance(refused, TooLarge) else 422
-        else:
+    form, status = DataSetForm(), 200
+    if request.method == "POST":
+        form = DataSetForm(request.POST, request.FILES)
+        made, status = take_file(request, workspace, form)
+        if made is not None:
             return redirect("annotation:conversion", workspace.slug, made.pk)
-    if form.errors and status == 200:
-        status = 422
     context = {"form": form, "tasks": TASKS.items()}
     return render(request, "annotation/converter/new.html", context, status=status)
 

@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy
 from annotation.access import MANAGES, READS
 from annotation.actions.start_import import CHECK, IMPORT, MAY_START, check_import, start_import
 from annotation.actions.undo_import import UNDO, discard_import, undo_import
-from annotation.actions.upload_import import TooLarge, upload_import
 from annotation.dependents import dependents_of
 from annotation.import_forms import PlanForm, UploadForm, initial_of
 from annotation.imports.formats.labelled import LABELLED
@@ -24,6 +23,7 @@ from annotation.imports.plan import CONVERSION
 from annotation.models import Import, ImportState
 from annotation.prompt_filter import PromptFilter
 from annotation.queries import imports_in, same_file
+from annotation.views.taken_files import take_file
 from webapp.artifacts import Artifact, download
 from webapp.jobs import cancel
 from webapp.jobs.models import State
@@ -51,23 +51,12 @@ def import_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @workspace_page(*MANAGES, methods=("GET", "POST"))
 def import_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """Take the file; its dry run starts at once."""
-    sent = request.method == "POST"
-    form = UploadForm(request.POST, request.FILES) if sent else UploadForm()
-    status = 200
-    if sent and form.is_valid():
-        file = form.cleaned_data["file"]
-        try:
-            made = upload_import(
-                workspace=workspace, by=request.user, name=file.name, chunks=file.chunks()
-            )
-            check_import(imported=made, by=request.user, plan=form.chosen())
-        except ValidationError as refused:
-            form.add_error("file", refused)
-            status = 413 if isinstance(refused, TooLarge) else 422
-        else:
+    form, status = UploadForm(), 200
+    if request.method == "POST":
+        form = UploadForm(request.POST, request.FILES)
+        made, status = take_file(request, workspace, form)
+        if made is not None:
             return redirect("annotation:import", workspace.slug, made.pk)
-    if form.errors and status == 200:
-        status = 422
     return render(request, "annotation/imports/new.html", {"form": form}, status=status)
 
 
