@@ -20,7 +20,7 @@ from annotation.views import prompts
 from tests.access.world import World
 from tests.permissions_matrix import Row, request_of, rows
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 
 HUGE = "9" * 400
 VALUES: dict[str, Any] = {

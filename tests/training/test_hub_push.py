@@ -23,7 +23,7 @@ from webapp.jobs.actions.retry import retry
 from webapp.jobs.models import Job
 from webapp.jobs.runner import run_next
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db(transaction=True)]
 TOKEN = "letters-of-a-test"
 
 

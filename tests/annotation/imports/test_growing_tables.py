@@ -18,7 +18,7 @@ from annotation.models import Completion, Prompt
 from tests.cast import a_workspace
 from webapp.workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.heavy, pytest.mark.django_db]
 PAIRS = 3_000
 
 
