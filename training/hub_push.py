@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
@@ -68,7 +69,7 @@ class Hub:
         total = sum(file.size for file in large)
         done = 0
         for file in large:
-            self._upload(file, lambda sent, done=done: progress(done + sent, total))  # type: ignore[misc]
+            self._upload(file, partial(_further, progress, done, total))
             done += file.size
         lines: list[dict[str, Any]] = [{"key": "header", "value": {"summary": summary}}]
         lines += [_large(f) if f.is_large else _plain(f.name, _read(f)) for f in files]
@@ -131,6 +132,10 @@ class Hub:
                 % {"status": reply.status, "why": reply.body[:200].decode(errors="replace")}
             )
         return reply
+
+
+def _further(progress: Progress, before: int, total: int, sent: int) -> None:
+    progress(before + sent, total)
 
 
 def _send(file: File, action: dict[str, Any], progress: Callable[[int], None]) -> None:

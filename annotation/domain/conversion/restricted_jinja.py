@@ -19,7 +19,7 @@ MOST_ROUNDS = 1_000  # of one loop
 MOST_DEEP = 60  # nested expressions
 
 _PLAIN = (
-    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.NSRef),
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const),
     *(nodes.Getitem, nodes.Slice, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand),
     *(nodes.And, nodes.Or, nodes.Not, nodes.Neg, nodes.Add, nodes.Sub, nodes.Concat),
     *(nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair),
@@ -82,10 +82,9 @@ def _look(node: nodes.Node, *, loops: int, depth: int) -> None:
         loops += 1
         if loops > 1 or node.recursive:
             raise Refusal("A loop within a loop is not allowed in a template.")
-        node.iter = nodes.Filter(node.iter, "_rounds", [], [], None, None)
-        for child in (*node.body, *node.else_, *filter(None, [node.test])):
+        for child in (node.iter, *node.body, *node.else_, *filter(None, [node.test])):
             _look(child, loops=loops, depth=depth + 1)
-        _look(node.iter.node, loops=loops, depth=depth + 1)  # type: ignore[arg-type]
+        node.iter = nodes.Filter(node.iter, "_rounds", [], [], None, None)
         return
     _refuse_unlisted(node)
     for child in node.iter_child_nodes():

@@ -57,7 +57,7 @@ def _decoded(text: str) -> Any:
     if literal is not None:
         return literal
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader with two tags)
+        return _Loader(text).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError):
         raise ValueError(
             "The file is no JSON, no YAML, and no Python file with a dictionary of templates."
