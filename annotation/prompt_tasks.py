@@ -1,4 +1,7 @@
-"""Long work on prompts. What it does is in the actions; here it beats and says how far it is."""
+"""Long work on prompts. What it does is in the actions; here it beats and says how far it is.
+
+Every process that runs jobs imports this: what needs numpy is imported by the job itself.
+"""
 
 from typing import Any
 
@@ -54,10 +57,12 @@ def undo_change(work: Work) -> dict[str, Any]:
 
 @job_kind(find_duplicates.KIND, label=gettext_lazy("Search for duplicates"), max_attempts=2)
 def search_duplicates(work: Work) -> dict[str, Any]:
+    from annotation.actions.search_duplicates import run_search
+
     search = DuplicateSearch.objects.filter(job=work.job).first()
     if search is None:
         raise JobFailed(_("The search was deleted meanwhile."))
-    clusters = find_duplicates.run_search(search=search, progress=work.progress)
+    clusters = run_search(search=search, progress=work.progress)
     return {"prompts": search.prompts, "clusters": clusters}
 
 

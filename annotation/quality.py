@@ -34,8 +34,8 @@ from annotation.domain.annotator_quality import (
     random_checkpoints,
     self_consistency,
 )
-from annotation.domain.battles import Outcome
 from annotation.domain.dawid_skene import dawid_skene
+from annotation.domain.outcomes import Outcome
 from annotation.domain.proportions import Share, share
 from annotation.models import (
     Campaign,

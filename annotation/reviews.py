@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from annotation.domain.answers import LETTERS
-from annotation.domain.battles import Outcome as Choice_
+from annotation.domain.outcomes import Outcome as Choice_
 from annotation.models import (
     Assignment,
     Campaign,

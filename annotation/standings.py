@@ -11,8 +11,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from annotation.domain import answers
-from annotation.domain.battles import Outcome
 from annotation.domain.gold import is_right
+from annotation.domain.outcomes import Outcome
 from annotation.domain.proportions import Share, share
 from annotation.models import Assignment, Campaign, Comparison, Item, Ranking, Standing
 from annotation.models.campaigns import Kind, Purpose

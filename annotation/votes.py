@@ -8,7 +8,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.functions import Length
 
 from annotation.domain.annotator_quality import TURNED
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 from annotation.models import Campaign, Comparison, Ranking, Standing
 from annotation.models.campaigns import Purpose
 from annotation.models.standings import StandingState

@@ -18,7 +18,6 @@ from training.actions.execute import execute, note_lost
 from training.actions.export_snapshot import write_export
 from training.actions.push_model import carry_out
 from training.actions.sample import store_answers
-from training.actions.write_snapshot import write_snapshot
 from training.generate.serve import counts, generate, serve
 from training.models import Batch, DatasetSnapshot, Generation, HubPush, SnapshotExport
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
@@ -149,6 +148,8 @@ def _page_of_snapshot(job: Job) -> str | None:
 @job_kind("snapshot", label=gettext_lazy("Snapshot"), max_attempts=3, page=_page_of_snapshot)
 def freeze(work: Work) -> dict[str, Any]:
     """Write a snapshot's file, card and ids; it is ready with all of them or with none."""
+    from training.actions.write_snapshot import write_snapshot  # numpy
+
     found = DatasetSnapshot.objects.select_related("workspace")
     snapshot = found.filter(pk=work.arguments["snapshot_id"]).first()
     if snapshot is None:

@@ -6,13 +6,13 @@ separated by commas, are tried in turn and the first one encrypts: that is how a
 
 import base64
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 PURPOSE = b"rondo secrets at rest"
 
@@ -22,12 +22,17 @@ class SecretUnreadable(Exception):
 
 
 @lru_cache(maxsize=4)
-def _cipher(keys: tuple[str, ...]) -> MultiFernet:
+def _cipher(keys: tuple[str, ...]) -> "MultiFernet":
+    # Here, because most processes never open a secret: 6 MB of each.
+    from cryptography.fernet import Fernet, MultiFernet
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     derived = [HKDF(SHA256(), 32, salt=None, info=PURPOSE).derive(key.encode()) for key in keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
 
-def _ours() -> MultiFernet:
+def _ours() -> "MultiFernet":
     return _cipher(tuple(settings.SECRETS_KEYS or [settings.SECRET_KEY]))
 
 
@@ -40,6 +45,8 @@ def decrypt(stored: str) -> str:
     Raises:
         SecretUnreadable: no key of this installation opens it.
     """
+    from cryptography.fernet import InvalidToken
+
     try:
         return _ours().decrypt(stored.encode()).decode()
     except InvalidToken:

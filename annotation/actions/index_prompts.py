@@ -1,11 +1,13 @@
-"""Keep the fingerprints and words of prompts: at once for a few, as a job for an import."""
+"""Keep the fingerprints and words of prompts: at once for a few, as a job for an import.
+
+Fingerprints are counted with numpy, which a process that only asks for the job does not load.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import transaction
 
-from annotation.fingerprints import store_fingerprints
 from annotation.imports.prepared import TEXT_MISSING
 from annotation.models import Prompt
 from webapp.jobs import enqueue
@@ -19,6 +21,8 @@ KIND = "prompts.index"
 @transaction.atomic
 def index_now(*, prompts: Sequence[int]) -> None:
     """Fingerprint these few prompts, anew where they have been."""
+    from annotation.fingerprints import store_fingerprints
+
     store_fingerprints(list(Prompt.objects.filter(pk__in=prompts).values_list("pk", "messages")))
 
 
@@ -38,6 +42,8 @@ def index_missing(*, workspace_id: int, on_batch: Callable[[int], None]) -> int:
 
     A prompt whose text has not come yet (another file holds it) is left for later.
     """
+    from annotation.fingerprints import store_fingerprints
+
     done, last = 0, 0
     while True:
         missing = (

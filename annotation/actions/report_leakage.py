@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from annotation.leakage_guard import Guard, KeptOut
 from annotation.models import Prompt, Split
 from webapp.artifacts import writing
 from webapp.audit.actions.record import record
@@ -15,6 +14,9 @@ from webapp.csv_rows import csv_row
 from webapp.jobs import enqueue
 from webapp.jobs.models import Job
 from webapp.workspaces.models import Workspace
+
+if TYPE_CHECKING:
+    from annotation.leakage_guard import KeptOut
 
 KIND = "prompts.leakage"
 SHOWN = 200  # on the page; all of them are in the file
@@ -33,6 +35,8 @@ def run_report(
     *, workspace: Workspace, path: str, name: str, progress: Callable[[int, int, str], None]
 ) -> dict[str, Any]:
     """The job's part. Streams: memory grows with what is protected, not with what is checked."""
+    from annotation.leakage_guard import Guard  # numpy
+
     guard = Guard.of(workspace)
     prompts = Prompt.objects.filter(workspace=workspace, retired_at__isnull=True)
     prompts = prompts.exclude(split=Split.HELD_OUT).order_by("pk")
@@ -67,7 +71,7 @@ def run_report(
     }
 
 
-def _cells(found: KeptOut) -> tuple[Any, ...]:
+def _cells(found: "KeptOut") -> tuple[Any, ...]:
     text = Prompt.objects.values_list("text", flat=True).get(pk=found.prompt_id)
     return (
         found.prompt_id,

@@ -15,7 +15,8 @@ import numpy as np
 from annotation.boards.figures.counted import Counted
 from annotation.boards.votes import SOURCES, Votes
 from annotation.domain.arrays import Ints
-from annotation.domain.battles import LEFT, LEFT_SCORE, OUTCOMES, RIGHT, Cells
+from annotation.domain.battles import LEFT_SCORE, Cells
+from annotation.domain.outcomes import LEFT, OUTCOMES, RIGHT
 
 KINDS = len(OUTCOMES)
 

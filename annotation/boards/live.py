@@ -20,9 +20,9 @@ from annotation.boards.marks import Mark, judgements_of
 from annotation.boards.read_labels import read_texts, sampled_texts
 from annotation.boards.read_votes import Reading
 from annotation.boards.votes import SOURCES, Texts, Votes
-from annotation.domain.battles import OUTCOMES
 from annotation.domain.bradley_terry import Anchor, BradleyTerryFit, fit_bradley_terry
 from annotation.domain.elo import EloRatings
+from annotation.domain.outcomes import OUTCOMES
 from annotation.domain.planning import separation
 from annotation.domain.uncertainty import Covariance, fisher, intervals, sandwich
 from annotation.judgement_filter import JudgementFilter

@@ -23,7 +23,7 @@ from annotation.boards.read_labels import (
     wanted_texts,
 )
 from annotation.boards.votes import SCORE_COLUMNS, STRENGTHS, UNKNOWN, Names, Scores, Votes
-from annotation.domain.battles import OUTCOME_CODES
+from annotation.domain.outcomes import OUTCOME_CODES
 from annotation.models import Comparison, Ranking, RankingEntry, Rating
 from webapp.workspaces.models import Workspace
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from annotation.domain.arrays import Floats
-from annotation.domain.battles import Outcome
 from annotation.domain.distributions import chi2_quantile, fair_coin_p_value, fisher_p_value
+from annotation.domain.outcomes import Outcome
 from annotation.domain.proportions import Share, share
 
 # Arena looks at five random moments within a voter's first hundred votes (arXiv:2403.04132, 5.1).

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from annotation.domain.battles import Outcome, parse_outcome
 from annotation.domain.few_shot import Pair
+from annotation.domain.outcomes import Outcome, parse_outcome
 from annotation.domain.preferences import Ranking, Strength
 
 LETTERS = "ABCDEFGHI"  # the names of answers on the screen, in the order shown

@@ -7,60 +7,15 @@ is all that a Bradley-Terry estimate needs and which stays small however many vo
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import count
 
 import numpy as np
 
 from annotation.domain.arrays import Floats, Ints
-
-
-class Outcome(StrEnum):
-    """What was said about the answer on the left and the answer on the right."""
-
-    LEFT = "left"
-    RIGHT = "right"
-    TIE = "tie"
-    BOTH_BAD = "both_bad"
-
-
-# In columns an outcome is its position here.
-OUTCOMES = tuple(Outcome)
-LEFT, RIGHT, TIE, BOTH_BAD = range(4)
-
-# The words that our own screens, Chatbot Arena, MT-Bench and LLMFAO use for the same four outcomes.
-OUTCOME_WORDS: dict[str, Outcome] = {
-    **{outcome.value: outcome for outcome in Outcome},
-    "a": Outcome.LEFT,
-    "model_a": Outcome.LEFT,
-    "b": Outcome.RIGHT,
-    "model_b": Outcome.RIGHT,
-    "bothbad": Outcome.BOTH_BAD,
-    "tie (bothbad)": Outcome.BOTH_BAD,
-}
-OUTCOME_CODES = {word: OUTCOMES.index(outcome) for word, outcome in OUTCOME_WORDS.items()}
+from annotation.domain.outcomes import OUTCOME_CODES, OUTCOMES, UnknownOutcome
 
 # The left answer's share of the point; "both bad" says nothing about which is better.
 LEFT_SCORE: Floats = np.array([1.0, 0.0, 0.5, 0.5])
-
-
-class UnknownOutcome(ValueError):
-    """A winner was named by a word without a meaning here; to count it as a tie would be a lie."""
-
-    def __init__(self, word: object) -> None:
-        allowed = ", ".join(repr(known) for known in OUTCOME_WORDS)
-        super().__init__(f"The outcome {word!r} is unknown. Use one of {allowed}.")
-
-
-def parse_outcome(word: str) -> Outcome:
-    """The outcome that a word stands for.
-
-    Raises UnknownOutcome for every other word: it is never read as a tie.
-    """
-    try:
-        return OUTCOME_WORDS[word]
-    except (KeyError, TypeError):
-        raise UnknownOutcome(word) from None
 
 
 def encode(labels: Iterable[Hashable]) -> tuple[tuple[Hashable, ...], Ints]:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit, xlogy
 
 from annotation.domain.arrays import Floats, Ints, sum_by
-from annotation.domain.battles import LEFT, LEFT_SCORE, RIGHT, Battles, Cells
+from annotation.domain.battles import LEFT_SCORE, Battles, Cells
 from annotation.domain.bradley_terry import (
     BradleyTerryFit,
     fit_bradley_terry,
@@ -17,6 +17,7 @@ from annotation.domain.bradley_terry import (
     pair_totals,
 )
 from annotation.domain.distributions import chi2_tail, t_quantile
+from annotation.domain.outcomes import LEFT, RIGHT
 from annotation.domain.proportions import Share, share, two_sided_z
 from annotation.domain.uncertainty import clustered, fisher
 from annotation.domain.win_rates import win_rate_matrix

@@ -13,8 +13,9 @@ from itertools import compress
 
 import numpy as np
 
-from annotation.domain.battles import LEFT_SCORE, OUTCOME_CODES, Battles, UnknownOutcome
+from annotation.domain.battles import LEFT_SCORE, Battles
 from annotation.domain.elo_loops import fastest_loop
+from annotation.domain.outcomes import OUTCOME_CODES, UnknownOutcome
 
 ORDER_DEPENDENT = "Elo depends on the order of the votes; another order gives other figures."
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from annotation.domain.answers import Answer, Comparison, RankedAnswers, letter
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 
 ENOUGH_PAIRS = 0.8  # of the strict pairs of a right ranking that a right answer keeps
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import NamedTuple
 
-from annotation.domain.battles import Outcome, parse_outcome
+from annotation.domain.outcomes import Outcome, parse_outcome
 from annotation.domain.proportions import Share, share
 
 # What two voters who guess would agree on: three outcomes with ties, two without.

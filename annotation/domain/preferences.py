@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
 
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 
 # Arrows as people type and paste them; the last three stand in lecture slides.
 BETTER_THAN = re.compile(r"\s*(?:->|=>|[>≻≫→⇒➔➙➜➝➞➡⟶⮕]\uFE0F?)\s*")

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit, log_expit
 
 from annotation.domain.arrays import Floats, Ints, sum_by
-from annotation.domain.battles import LEFT, RIGHT, Battles, Cells
+from annotation.domain.battles import Battles, Cells
 from annotation.domain.bradley_terry import (
     TOLERANCE,
     BradleyTerryFit,
@@ -24,6 +24,7 @@ from annotation.domain.bradley_terry import (
     fit_bradley_terry,
     laplacian,
 )
+from annotation.domain.outcomes import LEFT, RIGHT
 from annotation.domain.rankability import is_separated
 
 MAX_ITERATIONS = 200

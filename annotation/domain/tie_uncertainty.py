@@ -11,8 +11,9 @@ from scipy.sparse import coo_array
 from scipy.special import expit
 
 from annotation.domain.arrays import Floats, Ints
-from annotation.domain.battles import LEFT, RIGHT, Battles
+from annotation.domain.battles import Battles
 from annotation.domain.bradley_terry import BradleyTerryFit
+from annotation.domain.outcomes import LEFT, RIGHT
 from annotation.domain.tie_models import Tallies, TieFit, TieModel, derivatives
 from annotation.domain.uncertainty import Covariance
 

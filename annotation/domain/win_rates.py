@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from annotation.domain.arrays import Floats, Ints
-from annotation.domain.battles import LEFT, RIGHT, Battles
+from annotation.domain.battles import Battles
+from annotation.domain.outcomes import LEFT, RIGHT
 from annotation.domain.proportions import wilson_interval
 
 

@@ -18,7 +18,7 @@ from annotation.domain.conversation_cleaning import (
     clean_by,
 )
 from annotation.domain.conversation_split import split_conversation
-from annotation.domain.deduplication import Sample, SampleFilter
+from annotation.domain.repeated_conversations import Sample, SampleFilter
 from annotation.imports.formats.languages import language_code
 from annotation.imports.formats.reading import Good, Opened
 from annotation.imports.formats.refusals import Refusal, Refused

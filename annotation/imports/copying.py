@@ -23,7 +23,11 @@ from annotation.models import (
 
 IDS_AT_ONCE = 4000
 _PLURALS: dict[type[models.Model], str] = {RankingEntry: "ranked answers"}  # not "entrys"
-_IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+# The sequence's name is asked once: within the list it would be looked up for every id.
+_IDS = """
+WITH wanted AS MATERIALIZED (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS sequence)
+SELECT nextval(sequence) FROM wanted, generate_series(1, %s)
+"""
 _IN_ARRAY = re.compile(r'["\\]')
 
 
@@ -64,16 +68,17 @@ class Copier:
             return
         statement, columns = self._copies[model]
         # What is the same in every row is written once, into the pattern of a line.
+        first = values[0]
+        same = {name for name in first if all(first[name] == value[name] for value in values)}
+        fixed = {**self._common, **{name: first[name] for name in same}}
+        own = [name for name in columns if name in first and name not in same]
         pattern = "\t".join(
-            "%s"
-            if column in values[0]
-            else _field(self._common.get(column, default)).replace("%", "%%")
-            for column, default in columns.items()
+            "%s" if name in own else _field(fixed.get(name, default)).replace("%", "%%")
+            for name, default in columns.items()
         )
         pattern += "\n"
-        own = [column for column in columns if column in values[0]]
         lines = "".join(
-            [pattern % tuple([_field(value[column]) for column in own]) for value in values]
+            [pattern % tuple([_field(value[name]) for name in own]) for value in values]
         )
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(lines.encode())

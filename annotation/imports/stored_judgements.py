@@ -59,8 +59,9 @@ def _known(model: type[models.Model], keys: list[uuid.UUID]) -> list[uuid.UUID]:
     table = connection.ops.quote_name(model._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT idempotency_key FROM {table} WHERE idempotency_key = ANY(%s)",  # noqa: S608 - a table of ours
-            [keys],
+            f"SELECT idempotency_key FROM {table}"  # noqa: S608 - a table of ours
+            " WHERE idempotency_key = ANY(string_to_array(%s, ',')::uuid[])",
+            [",".join(map(str, keys))],  # psycopg would write each element of a list by itself
         )
         return [key for (key,) in cursor.fetchall()]
 

@@ -1,6 +1,6 @@
 """The prompts of one batch: known by their text's hash, or by source and id, or new."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
@@ -14,7 +14,8 @@ from annotation.models import Prompt
 # index may be entered by the workspace (hence + 0): of one that the statistics do not know yet the
 # planner expects no rows, so that any index that begins with it seems as good as another.
 _KNOWN = """
-SELECT found.id, wanted.digest FROM unnest(%s::bytea[]) AS wanted (digest)
+SELECT found.id, wanted.digest
+FROM unnest(string_to_array(%s, ',')::bytea[]) AS wanted (digest)
 CROSS JOIN LATERAL (
     SELECT id FROM annotation_prompt
     WHERE text_hash = wanted.digest AND workspace_id + 0 = %s LIMIT 1
@@ -93,8 +94,13 @@ def _first_of(digests: set[bytes], rows: Sequence[PreparedRow], fresh: set[int])
 
 def _known(wanted: dict[bytes, PreparedPrompt], workspace_id: int) -> dict[bytes, int]:
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [list(wanted), workspace_id])
+        cursor.execute(_KNOWN, [in_one_text(wanted), workspace_id])
         return {bytes(digest): key for key, digest in cursor.fetchall()}
+
+
+def in_one_text(digests: Iterable[bytes]) -> str:
+    """For string_to_array: of a list, psycopg would write each element by itself."""
+    return ",".join(["\\x" + digest.hex() for digest in digests])
 
 
 def _by_name(

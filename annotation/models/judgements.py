@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from annotation.domain import preferences, rating_scales
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 from annotation.models.prompts import Completion, Prompt
 
 

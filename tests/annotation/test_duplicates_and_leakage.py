@@ -10,8 +10,9 @@ from django.core.management import CommandError, call_command
 
 from annotation import fingerprints
 from annotation.actions.assign import assign
-from annotation.actions.find_duplicates import find_duplicates, run_search
+from annotation.actions.find_duplicates import find_duplicates
 from annotation.actions.index_prompts import index_later, index_missing, index_now
+from annotation.actions.search_duplicates import run_search
 from annotation.actions.settle_cluster import settle_cluster, undo_settlement
 from annotation.domain.leakage import Leak
 from annotation.fingerprints import near_prompts

@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 
 from annotation.domain import elo_loops
-from annotation.domain.battles import OUTCOMES, Battles
+from annotation.domain.battles import Battles
 from annotation.domain.bootstrap import bootstrap_ratings
 from annotation.domain.bradley_terry import BradleyTerryFit, fit_bradley_terry
 from annotation.domain.elo import EloRatings
+from annotation.domain.outcomes import OUTCOMES
 from annotation.domain.uncertainty import default_covariance, fisher, intervals, sandwich
 from tests.benchmarks.ratings_data import Votes, generated_votes, model_names
 

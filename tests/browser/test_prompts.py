@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from annotation.actions.find_duplicates import find_duplicates, run_search
+from annotation.actions.find_duplicates import find_duplicates
+from annotation.actions.search_duplicates import run_search
 from annotation.models import Comparison, Prompt, SavedView
 from tests.annotation.curated import a_cluster
 from tests.annotation.material import a_prompt, an_answer

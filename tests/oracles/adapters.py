@@ -60,8 +60,9 @@ def bt_ties(case: dict[str, Any]) -> dict[str, Any]:
 def bt_uncertainty(case: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
-    from annotation.domain.battles import Battles, Cells, Outcome
+    from annotation.domain.battles import Battles, Cells
     from annotation.domain.bradley_terry import BradleyTerryFit, fit_bradley_terry
+    from annotation.domain.outcomes import Outcome
     from annotation.domain.uncertainty import (
         Covariance,
         clustered,
@@ -463,7 +464,7 @@ def sharegpt_clean(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def sharegpt_dedupe(case: dict[str, Any]) -> dict[str, Any]:
-    from annotation.domain.deduplication import Sample, dedupe_conversations
+    from annotation.domain.repeated_conversations import Sample, dedupe_conversations
 
     samples = [Sample(s["id"], s["q"], s["r"], s["plugins"]) for s in case["samples"]]
     kept, _ = dedupe_conversations(samples)

@@ -13,7 +13,7 @@ from annotation.boards.votes import Votes
 from annotation.domain.agreement import Coefficient, Level, cohen_kappa, krippendorff_alpha
 from annotation.domain.annotator_quality import severity
 from annotation.domain.arrays import Ints
-from annotation.domain.battles import LEFT, RIGHT
+from annotation.domain.outcomes import LEFT, RIGHT
 from annotation.domain.proportions import share
 
 RESAMPLES = 200

@@ -9,8 +9,8 @@ from annotation.boards.figures.counted import leaked, prompt_twins
 from annotation.boards.figures.ratings import Rated
 from annotation.boards.votes import STYLE, Votes
 from annotation.domain.annotator_quality import fast_votes, self_consistency
-from annotation.domain.battles import OUTCOMES
 from annotation.domain.diagnostics import FeatureBias, feature_bias, position_bias
+from annotation.domain.outcomes import OUTCOMES
 from annotation.domain.proportions import Share, share
 from annotation.domain.style_control import fit_style_controlled
 

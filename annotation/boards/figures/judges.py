@@ -11,9 +11,10 @@ import numpy as np
 from annotation.boards.figures.bias import as_share
 from annotation.boards.figures.counted import Counted
 from annotation.boards.votes import HUMAN, JUDGE, SOURCES, Votes
-from annotation.domain.battles import LEFT_SCORE, OUTCOMES
+from annotation.domain.battles import LEFT_SCORE
 from annotation.domain.control_variate import controlled_mean
 from annotation.domain.judges import JudgedPair, SwappedGame, judge_agreement, swap_report
+from annotation.domain.outcomes import OUTCOMES
 from annotation.domain.proportions import share
 
 # Agreement is counted over at most so many votes a source; the page says so.

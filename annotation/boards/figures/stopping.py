@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from annotation.boards.figures.ratings import Rated
-from annotation.domain.battles import LEFT, RIGHT
+from annotation.domain.outcomes import LEFT, RIGHT
 from annotation.domain.planning import e_value, look_boundaries
 from annotation.domain.uncertainty import Covariance
 

@@ -17,7 +17,7 @@ from annotation.boards.queries import read_all
 from annotation.boards.read_votes import pair_key
 from annotation.domain.answers import Comparison as Answer
 from annotation.domain.answers import RankedAnswers
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 from annotation.domain.pair_selection import all_pairs
 from annotation.models import Campaign, Comparison, Item, PairDraw, PairPlan
 from annotation.prompt_filter import PromptFilter

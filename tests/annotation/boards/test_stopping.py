@@ -12,7 +12,7 @@ from annotation.actions.submit import Submission, submit
 from annotation.boards.actions.stop_campaigns import choose_stops, stop_where_decided, verdict
 from annotation.boards.queries import shown
 from annotation.domain.answers import Comparison as Answer
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 from annotation.judgement_filter import JudgementFilter
 from annotation.models import Board, Campaign
 from annotation.models.campaigns import Kind, State

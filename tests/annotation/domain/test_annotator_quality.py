@@ -15,7 +15,7 @@ from annotation.domain.annotator_quality import (
     self_consistency,
     severity,
 )
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 
 L, R, TIE = Outcome.LEFT, Outcome.RIGHT, Outcome.TIE
 HISTORY = {"AB": [1.0, 1.0, 0.5, 0.0]}

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from annotation.domain.battles import Battles, Cells, Outcome, UnknownOutcome, encode, parse_outcome
+from annotation.domain.battles import Battles, Cells, encode
+from annotation.domain.outcomes import Outcome, UnknownOutcome, parse_outcome
 from tests.annotation.domain.votes import battles_of
 
 

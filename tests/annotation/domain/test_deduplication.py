@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.domain.deduplication import (
-    Sample,
-    UnionFind,
-    dedupe_conversations,
-    near_duplicate_clusters,
-)
+from annotation.domain.deduplication import UnionFind, near_duplicate_clusters
+from annotation.domain.repeated_conversations import Sample, dedupe_conversations
 from annotation.domain.shingles import Shingles, jaccard, minhash_bands, shingles_of
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.domain import elo_loops
-from annotation.domain.battles import Battles, UnknownOutcome
+from annotation.domain.battles import Battles
 from annotation.domain.elo import EloRatings, elo_ratings
+from annotation.domain.outcomes import UnknownOutcome
 from tests.annotation.domain.votes import simulated_battles
 
 votes = st.lists(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from annotation.domain.battles import UnknownOutcome
 from annotation.domain.judges import JudgedPair, SwappedGame, judge_agreement, swap_report
+from annotation.domain.outcomes import UnknownOutcome
 from annotation.domain.verdicts import (
     TurnScore,
     VerdictFormat,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 from annotation.domain.preferences import (
     Ballot,
     MalformedRanking,

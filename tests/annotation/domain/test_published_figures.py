@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from annotation.domain.agreement import Level, cohen_kappa, krippendorff_alpha
-from annotation.domain.battles import Battles, Outcome
+from annotation.domain.battles import Battles
 from annotation.domain.bradley_terry import BradleyTerryFit, fit_bradley_terry
 from annotation.domain.diagnostics import position_bias
 from annotation.domain.elo import EloRatings
+from annotation.domain.outcomes import Outcome
 from annotation.domain.planning import design_effect
 from annotation.domain.reference_win_rates import ReferenceWinRate, reference_win_rate
 from annotation.domain.uncertainty import Covariance, default_covariance, fisher, intervals

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from annotation.domain.battles import TIE
 from annotation.domain.bradley_terry import BradleyTerryFit, fit_bradley_terry
+from annotation.domain.outcomes import TIE
 from annotation.domain.tie_models import Tallies, TieFit, TieModel, fit_with_ties
 from annotation.domain.tie_uncertainty import tie_covariance
 from annotation.domain.uncertainty import clustered, sandwich, two_way_clustered

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from annotation.domain.arrays import Floats
-from annotation.domain.battles import LEFT, RIGHT, Battles, Cells
+from annotation.domain.battles import Battles, Cells
+from annotation.domain.outcomes import LEFT, RIGHT
 
 
 def cells_of(*rows: tuple[str, str, float, float]) -> Cells:

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from annotation.domain.battles import Outcome
+from annotation.domain.outcomes import Outcome
 from annotation.domain.preferences import (
     Ballot,
     MarginTable,

@@ -76,8 +76,12 @@ def some_digests(workspace: Workspace) -> list[bytes]:
     return [bytes(digest) for digest in found[:500]]
 
 
+def digests_in_one_text(cups: Workspace) -> str:
+    return stored_prompts.in_one_text(some_digests(cups))
+
+
 def test_prompts_are_known_by_the_index_of_their_hashes(cups: Workspace) -> None:
-    plan = plan_of(stored_prompts._KNOWN, [some_digests(cups), cups.pk])
+    plan = plan_of(stored_prompts._KNOWN, [digests_in_one_text(cups), cups.pk])
     assert "a_prompt_is_once_in_a_workspace" in plan
     assert "Index Cond: (text_hash = wanted.digest)" in plan
 
@@ -113,5 +117,5 @@ def test_control_a_list_is_answered_without_that_index(cups: Workspace) -> None:
 @pytest.mark.parametrize("cups", ["statistics of another workspace"], indirect=True)
 def test_control_by_the_workspace_all_of_its_prompts_are_read(cups: Workspace) -> None:
     by_workspace = stored_prompts._KNOWN.replace("workspace_id + 0", "workspace_id")
-    plan = plan_of(by_workspace, [some_digests(cups), cups.pk])
+    plan = plan_of(by_workspace, [digests_in_one_text(cups), cups.pk])
     assert "Filter: (text_hash = wanted.digest)" in plan
