@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from training.models import (
     Batch,
+    BatchEntry,
     Battle,
     Generation,
     GenerationState,
@@ -72,15 +73,14 @@ def last_failures(endpoint: ModelEndpoint, most: int = 5) -> QuerySet[Generation
 
 
 def batches_in(workspace: Workspace) -> QuerySet[Batch]:
-    """Samplings, the newest first, each with `.total`, `.answered` and `.failed`."""
-    state = "entries__generation__state"
+    """Samplings, the newest first, each with `.total`, `.answered` (and kept) and `.failed`."""
     return (
         Batch.objects.filter(workspace=workspace)
         .select_related("job", "created_by")
         .annotate(
             total=Count("entries"),
-            answered=Count("entries", filter=Q(**{state: GenerationState.DONE})),
-            failed=Count("entries", filter=Q(**{state: GenerationState.FAILED})),
+            answered=Count("entries", filter=Q(entries__completion__isnull=False)),
+            failed=Count("entries", filter=Q(entries__generation__state=GenerationState.FAILED)),
         )
         .order_by("-pk")
     )
@@ -89,17 +89,17 @@ def batches_in(workspace: Workspace) -> QuerySet[Batch]:
 def batch_by_model(batch: Batch) -> list[dict[str, Any]]:
     """How a batch stands for each model: totals, tokens, cost, the last reason of a failure."""
     rows: Any = (
-        Generation.objects.filter(entries__batch=batch)
-        .values("endpoint_id", "endpoint__name")
+        BatchEntry.objects.filter(batch=batch)
+        .values(name=F("generation__endpoint__name"))
         .annotate(
             total=Count("pk"),
-            answered=Count("pk", filter=Q(state=GenerationState.DONE)),
-            failed=Count("pk", filter=Q(state=GenerationState.FAILED)),
-            tokens_in=Sum("tokens_in"),
-            tokens_out=Sum("tokens_out"),
-            cost=Sum(F("cost") + F("reserved")),
+            answered=Count("completion"),
+            failed=Count("pk", filter=Q(generation__state=GenerationState.FAILED)),
+            tokens_in=Sum("generation__tokens_in"),
+            tokens_out=Sum("generation__tokens_out"),
+            cost=Sum(F("generation__cost") + F("generation__reserved")),
         )
-        .order_by("endpoint__name")
+        .order_by("name")
     )
     return list(rows)
 

@@ -19,14 +19,13 @@ from training.actions.export_snapshot import write_export
 from training.actions.push_model import carry_out
 from training.actions.sample import store_answers
 from training.generate.serve import counts, generate, serve
-from training.models import Batch, DatasetSnapshot, Generation, HubPush, SnapshotExport
+from training.models import Batch, DatasetSnapshot, HubPush, SnapshotExport
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job, Queue
 from webapp.jobs.supervise import Tail
 
-STORE_EVERY = 50  # answers between two writes of completions
 STALL_SECONDS = 180.0  # importing torch on a loaded machine takes a minute
 
 
@@ -104,21 +103,17 @@ def sample(work: Work) -> dict[str, Any]:
 def _sample(work: Work) -> dict[str, Any]:
     """Ask every request of a batch and keep the answers as completions."""
     batch = Batch.objects.get(pk=work.arguments["batch"])
-    unstored = 0
 
-    def answered(_row: Generation) -> None:
-        nonlocal unstored
-        unstored += 1
-        if unstored >= STORE_EVERY:
-            unstored = 0
+    def keep() -> None:
+        stored = True
+        while stored:
             with work.fenced():
-                store_answers(batch=batch)
+                stored = bool(store_answers(batch=batch))
 
     try:
-        generate(work, batch, on_done=answered)
+        generate(work, batch, keep=keep)
     finally:
-        while store_answers(batch=batch):
-            pass
+        keep()
     return counts(batch)
 
 

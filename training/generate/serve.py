@@ -19,6 +19,7 @@ from webapp.jobs.models import State as JobState
 from webapp.jobs.work import Work
 
 PAUSE_SECONDS = 0.05
+KEEP_SECONDS = 1.0
 IDLE_SECONDS = 20.0  # a job without weights costs nothing to begin again
 LEAVES_FOR_OTHERS_SECONDS = 2.0  # people read before they ask on; a training run can wait for that
 MOST_PROCESSES = 3  # model processes that may die in one job before it gives up
@@ -77,27 +78,34 @@ def _others_wait(queue: str) -> bool:
 
 
 def generate(
-    work: Work, batch: Batch, *, on_done: Callable[[Generation], None] = lambda row: None
+    work: Work, batch: Batch, *, keep: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
     """Make every request of `batch`, each once; what an earlier attempt did is not done again.
 
-    `on_done` is called for each answer in this process, those of earlier attempts apart. Progress
-    is the job's. Returns how many were answered and failed, tokens, and cost.
+    `keep` is called while answers come, KEEP_SECONDS apart, and after the last one before the model
+    process is ended, which takes seconds. Progress, the job's, counts what it has kept. Returns how
+    many were answered and failed, tokens, and cost.
 
     Raises:
         JobFailed: a budget is spent, or an endpoint gave no answer again and again. What was
             answered is kept, and the job can be started again.
     """
     _ask_failed_again(work, batch)
-    session = Session(work, batch=batch, on_done=on_done)
+    session = Session(work, batch=batch)
     total = batch.entries.count()
     before = total - claims.waiting(batch).count()
+    kept, next_keep = 0, 0.0
 
     def tick() -> bool:
+        nonlocal kept, next_keep
         session.tick()
-        ended = session.ended["done"] + session.ended["failed"]
-        work.progress(min(before + ended, total), total, _("Asking"))
-        return not session.has_more()
+        over, now = not session.has_more(), time.monotonic()
+        if session.ended["done"] > kept and (over or now >= next_keep):
+            answered = session.ended["done"]
+            keep()
+            kept, next_keep = answered, now + KEEP_SECONDS
+        work.progress(min(before + kept + session.ended["failed"], total), total, _("Asking"))
+        return over
 
     try:
         local = Generation.objects.filter(

@@ -8,7 +8,6 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
@@ -74,13 +73,11 @@ class Session:
         batch: Batch | None = None,
         kinds: tuple[str, ...] = (),
         local: LocalModels | None = None,
-        on_done: Callable[[Generation], None] = lambda row: None,
     ) -> None:
         self.work = work
         self.batch = batch
         self.kinds = kinds
         self.local = local
-        self.on_done = on_done
         self.held: dict[int, Held] = {}
         self.ended: Counter[str] = Counter()
         self.broken: dict[str, str] = {}
@@ -243,7 +240,6 @@ class Session:
             held.row.state = GenerationState.DONE
             self.ended["done"] += 1
             self._failed_in_a_row[held.endpoint.pk] = 0
-            self.on_done(held.row)
         self.held.pop(held.row.pk, None)
         self._next_look = 0.0  # there is room again
         return None

@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
+from annotation.actions.add_texts import add_prompt
+from annotation.models import Completion, Prompt
 from tests.cast import a_workspace, mia
 from tests.training.generate import a_service as serving
 from tests.training.generate.a_service import Service
-from tests.training.generate.asking import a_batch, an_endpoint, asked, work
+from tests.training.generate.asking import a_batch, an_endpoint, asked, one, work
+from training.actions.sample import SamplePlan, sample
 from training.generate import claims
+from training.model_queries import batches_in
 from training.models import Generation, GenerationState
-from webapp.jobs import retry
+from webapp.jobs import Work, retry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.heavy]
 
@@ -228,3 +232,27 @@ def test_pauses_double_with_jitter_and_obey_the_server(monkeypatch: pytest.Monke
         assert len(drawn) > 1
         assert all(0.5 * middle <= pause <= 1.5 * middle for pause in drawn)
     assert claims.pause_before(1, 30.0) == 30.0
+
+
+def test_a_sampling_says_answered_of_what_is_kept(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = a_workspace()
+    endpoint = an_endpoint(workspace, base_url=service.base_url)
+    for number in range(3):
+        add_prompt(workspace=workspace, messages=one(f"Say {number}"), by=None, source="test")
+    prompts = Prompt.objects.filter(workspace=workspace)
+    sample(
+        workspace=workspace, by=mia(workspace), plan=SamplePlan("S", (endpoint,)), prompts=prompts
+    )
+    told = []
+    progress = Work.progress
+
+    def noted(self: Work, done: int, *rest: Any) -> None:
+        told.append((done, Completion.objects.count(), batches_in(workspace).get().answered))
+        progress(self, done, *rest)
+
+    monkeypatch.setattr(Work, "progress", noted)
+    assert work().state == "done"
+    assert all(done == kept == shown for done, kept, shown in told)
+    assert told[-1][0] == 3, "all are kept before the process that answers is ended"
