@@ -432,6 +432,10 @@ api_vote                             POST   401 400 403 404 404 404 403 404 401
 api_models                           GET    401 403 200 200 404 200 200 200 401
 api_models                           POST   401 403 403 201 404 201 403 201 401
 api_model                            GET    401 403 200 200 404 200 200 200 401
+api_model                            PATCH  401 403 403 200 404 200 403 200 401
+api_model                            DELETE 401 403 403 200 404 200 403 200 401
+api_pushes                           GET    401 403 200 200 404 200 200 200 401
+api_pushes                           POST   401 403 403 201 404 201 403 201 401
 api_rounds                           GET    401 403 200 200 404 200 200 200 401
 api_rounds                           POST   401 403 403 201 404 201 403 201 401
 api_round                            GET    401 403 200 200 404 200 200 200 401
@@ -862,6 +866,8 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:model_change", "POST"): Setup({"stage": "current", "note": "Good."}),
     ("training:run_new", "POST"): Setup(a_launch),
     ("api_models", "POST"): Setup({"name": "mine", "repository": "owner/model"}),
+    ("api_model", "PATCH"): Setup({"stage": "current", "note": "Good."}),
+    ("api_pushes", "POST"): Setup({"repository": "owner/model", "token": "letters-of-a-test"}),
     ("api_runs", "POST"): Setup(a_launch_over_rest),
     ("training:hold_out", "POST"): Setup(
         {"by": "people", "name": "Held out", "overlap": "1"},

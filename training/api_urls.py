@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training import asking_api, endpoint_api, run_api, snapshot_api
+from training import asking_api, endpoint_api, model_api, run_api, snapshot_api
 from training.held_out import api as held_out_api
 from training.rounds import api as rounds
 from training.studies import api as studies
@@ -43,8 +43,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("battles/", asking_api.BattlesEndpoint.as_view(), name="api_battles"),
     path("battles/<uuid:battle>/", asking_api.BattleEndpoint.as_view(), name="api_battle"),
     path("battles/<uuid:battle>/vote/", asking_api.VoteEndpoint.as_view(), name="api_vote"),
-    path("models/", run_api.ModelsEndpoint.as_view(), name="api_models"),
-    path("models/<int:model>/", run_api.ModelEndpointView.as_view(), name="api_model"),
+    path("models/", model_api.ModelsEndpoint.as_view(), name="api_models"),
+    path("models/<int:model>/", model_api.ModelEndpointView.as_view(), name="api_model"),
+    path("models/<int:model>/pushes/", model_api.PushesEndpoint.as_view(), name="api_pushes"),
     path("runs/", run_api.RunsEndpoint.as_view(), name="api_runs"),
     path("runs/<int:run>/", run_api.RunEndpoint.as_view(), name="api_run"),
     path("runs/<int:run>/metrics/", run_api.RunMetricsEndpoint.as_view(), name="api_run_metrics"),

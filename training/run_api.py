@@ -1,4 +1,4 @@
-"""/api/v1/workspaces/<slug>/ runs/ and models/: launch, watch, stop, resume; the registry."""
+"""/api/v1/workspaces/<slug>/runs/: launch, watch, stop, resume."""
 
 from typing import Any
 
@@ -13,12 +13,11 @@ from rest_framework.response import Response
 
 from training import curves
 from training.access import MANAGES, READS
-from training.actions.import_model import import_from_hub
 from training.actions.launch import LaunchPlan, launch
 from training.api_chosen import chosen
-from training.models import Method, ModelKind, Outcome, Purpose, Stage, TrainingRun, VersionState
+from training.models import Method, Outcome, Purpose, TrainingRun
 from training.queries import ready_snapshots
-from training.run_queries import models_in, ready_models, runs_in
+from training.run_queries import ready_models, runs_in
 from training.snapshot_parts import Part, seed_of
 from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.filters import Filter
@@ -26,36 +25,6 @@ from webapp.api.permissions import api_workspace
 from webapp.jobs.actions.cancel import cancel
 from webapp.jobs.actions.retry import retry
 from webapp.workspaces.access import person_of
-
-
-class ModelRow(serializers.Serializer):
-    id = serializers.IntegerField()
-    name = serializers.CharField()
-    version = serializers.IntegerField()
-    kind = serializers.CharField(help_text="policy, reward or adapter")
-    stage = serializers.CharField(help_text="candidate, current or archived")
-    state = serializers.CharField(help_text="importing, ready or deleted")
-    sha256 = serializers.CharField(help_text="One fingerprint over all files")
-    facts: Any = serializers.JSONField(help_text="Architecture, layers, parameters ...")
-    licence = serializers.CharField()
-    run = serializers.IntegerField(source="run_id", allow_null=True, help_text="That made it")
-    job = serializers.IntegerField(source="job_id", allow_null=True, help_text="That imports it")
-    created_at = serializers.DateTimeField()
-
-
-class OneModel(ModelRow):
-    manifest: Any = serializers.JSONField(help_text="Every file with size and SHA-256")
-    source: Any = serializers.JSONField(help_text="Where it comes from")
-    parents = serializers.ListField(
-        child=serializers.DictField(), source="parents_as_json", help_text="Role, id, name, version"
-    )
-
-
-class ImportBody(Strict):
-    name = serializers.CharField(max_length=80)
-    repository = serializers.CharField(max_length=200, help_text="owner/name on the hub")
-    revision = serializers.CharField(max_length=100, required=False)
-    licence = serializers.CharField(max_length=100, required=False)
 
 
 class RunRow(serializers.Serializer):
@@ -89,7 +58,13 @@ class RunBody(Strict):
     method = serializers.ChoiceField(Method.choices)
     purpose = serializers.ChoiceField(Purpose.choices, required=False)
     base = serializers.IntegerField(help_text="Id of the model to begin from")
+    adapter = serializers.IntegerField(
+        required=False, help_text="Id of an adapter, merged into the base first"
+    )
     reward = serializers.IntegerField(required=False, help_text="Id of the reward model")
+    reward_adapter = serializers.IntegerField(
+        required=False, help_text="Id of an adapter with its head, merged into the reward model"
+    )
     snapshots = serializers.DictField(
         child=serializers.IntegerField(), help_text="Role (train, prompts ...) -> id of a snapshot"
     )
@@ -98,45 +73,6 @@ class RunBody(Strict):
     )
     result_name = serializers.CharField(max_length=80, required=False)
     rows = serializers.IntegerField(required=False, help_text="Learn from so many rows at most")
-
-
-class ModelsEndpoint(Endpoint):
-    is_list = True
-    serializer_class = ModelRow
-    filters = {
-        "kind": Filter("kind", choices=ModelKind.values),
-        "stage": Filter("stage", choices=Stage.values),
-        "state": Filter("state", choices=VersionState.values),
-        "name": Filter("name", help="exactly"),
-    }
-
-    @extend_schema(summary="Registered models, newest first")
-    def get(self, request: Request, slug: str) -> Response:
-        return self.paged(models_in(api_workspace(request, slug, *READS)))
-
-    @extend_schema(
-        summary="Import a model from the hub", request=ImportBody, responses={201: ModelRow}
-    )
-    def post(self, request: Request, slug: str) -> Response:
-        workspace = api_workspace(request, slug, *MANAGES)
-        version = import_from_hub(
-            workspace=workspace, by=person_of(request), **self.wanted(ImportBody)
-        )
-        return self.one(version, status=201)
-
-
-class ModelEndpointView(Endpoint):
-    serializer_class = OneModel
-
-    @extend_schema(summary="One model with its files and parents")
-    def get(self, request: Request, slug: str, model: int) -> Response:
-        found = models_in(api_workspace(request, slug, *READS))
-        version = get_object_or_404(found, pk=model)
-        origins = version.origins.select_related("parent").order_by("pk")
-        version.parents_as_json = [  # type: ignore[attr-defined]
-            {"role": each.role, **each.parent.as_json()} for each in origins
-        ]
-        return self.one(version)
 
 
 class RunsEndpoint(Endpoint):
@@ -158,7 +94,7 @@ class RunsEndpoint(Endpoint):
         given = self.wanted(RunBody)
         models = {
             role: chosen(ready_models(workspace), given[role], role)
-            for role in ("base", "reward")
+            for role in ("base", "adapter", "reward", "reward_adapter")
             if role in given
         }
         data = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -19,6 +20,7 @@ from tests.training.registry import a_model, a_run
 from training.actions.push_model import push_model
 from training.actions.register import make_ready, new_version
 from training.models import HubPush, ModelVersion
+from webapp.api.actions.token import create_token
 from webapp.jobs.actions.retry import retry
 from webapp.jobs.models import Job
 from webapp.jobs.runner import run_next
@@ -252,3 +254,44 @@ def test_the_page_says_what_it_means_before_it_does_it() -> None:
     assert "owner/model" in page.content.decode()
     assert TOKEN not in page.content.decode()
     assert log_in(Client(), vic(workspace)).get(address).status_code == 403
+
+
+def test_the_same_over_rest_whose_answers_never_hold_the_token(hub: Hub) -> None:
+    workspace = a_workspace()
+    version = a_model(workspace, mia(workspace))
+    _row, key = create_token(user=mia(), name="pushes", scope="write", days=1)
+    client = Client(headers={"Authorization": f"Bearer {key}"})
+    address = reverse("api_pushes", args=[workspace.slug, version.pk])
+    body = {"repository": "owner/model", "token": TOKEN}
+    refused = client.post(address, {**body, "repository": "model"}, "application/json")
+    assert refused.status_code == 400
+    assert "owner/name" in refused.content.decode()
+    made = client.post(address, body, "application/json")
+    assert (made.status_code, made.json()["private"], made.json()["address"]) == (201, True, "")
+    run_next(queue="default", worker="here")
+    listed = client.get(address)
+    (push,) = listed.json()["results"]
+    assert push["address"] == f"{hub.address}/owner/model/commit/1"
+    assert push["pushed_at"]
+    assert TOKEN not in made.content.decode() + listed.content.decode()
+
+
+def test_the_same_by_command_asks_first_and_takes_the_token_from_no_argument(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = a_workspace()
+    a_model(workspace, mia(workspace))
+    given = ("push", workspace.slug, "base", "owner/model", "--by", mia().email, "--no-wait")
+    monkeypatch.setenv("HUB_TOKEN", TOKEN)
+    monkeypatch.setattr("builtins.input", lambda asked: "n")
+    with pytest.raises(CommandError, match=r"Nothing was pushed."):
+        call_command(*given)
+    assert "cannot be called back" in capsys.readouterr().out
+    assert not HubPush.objects.exists()
+    call_command(*given, "--yes", "--public")
+    run_next(queue="default", worker="here")
+    push = HubPush.objects.get()
+    assert (push.private, push.token) == (False, "")
+    assert push.address.endswith("/owner/model/commit/1")
+    with pytest.raises(CommandError, match="no registered model"):
+        call_command("push", workspace.slug, "nobody", "owner/model", "--by", mia().email, "--yes")
