@@ -18,7 +18,7 @@ from training.models import (
 )
 from training.models.runs import plain
 from training.queries import ready_snapshots
-from training.run_queries import ready_models
+from training.run_queries import ready_adapters, ready_models
 from training.snapshot_parts import Part
 from training.trainers.run_config import NEEDS, NEEDS_REWARD_MODEL, Setting, describe
 from webapp.workspaces.models import Workspace
@@ -87,10 +87,16 @@ class RunForm(forms.Form):
         self.fields["base"] = forms.ModelChoiceField(
             ready_models(self.workspace, *kinds), label=_("Model to begin from")
         )
+        self._add_adapter("adapter", _("Adapter to begin from"))
         if self.method in NEEDS_REWARD_MODEL:
             self.fields["reward"] = forms.ModelChoiceField(
                 ready_models(self.workspace, ModelKind.REWARD), label=_("Reward model")
             )
+            self._add_adapter("reward_adapter", _("Adapter of the reward model"))
+            if "reward_adapter" in self.fields:
+                self.fields["reward"].queryset = ready_models(  # type: ignore[attr-defined]
+                    self.workspace, ModelKind.REWARD, ModelKind.POLICY
+                )
         for role, (kinds_of_data, required) in NEEDS[self.method].items():
             if role == "validation":
                 continue
@@ -114,6 +120,23 @@ class RunForm(forms.Form):
             required=False,
             help_text=_("Empty: the run's name. A name that is there gets its next version."),
         )
+
+    def _add_adapter(self, role: str, label: str) -> None:
+        """A field for those that there are; none where there are none."""
+        kinds = ["reward"] if role == "reward_adapter" else ["policy"]
+        if role == "adapter" and self.method == Method.REWARD:
+            kinds.append("reward")
+        found = ready_adapters(self.workspace, *kinds)
+        if found.exists():
+            self.fields[role] = AdapterField(
+                found,
+                label=label,
+                required=False,
+                help_text=_(
+                    "It is merged into the model above before anything else; choose there the one "
+                    "that it was trained on. With LoRA, new adapters are trained on the result."
+                ),
+            )
 
     def _add_how(self) -> None:
         self.fields["use_lora"] = forms.BooleanField(
@@ -141,7 +164,8 @@ class RunForm(forms.Form):
     # ---- for the template
 
     def subject(self) -> list[Any]:
-        names = ["name", "base", "reward", *(n for n in self.fields if n.startswith("data."))]
+        names = ["name", "base", "adapter", "reward", "reward_adapter"]
+        names += [name for name in self.fields if name.startswith("data.")]
         return [self[name] for name in [*names, "rows", "result_name"] if name in self.fields]
 
     def how(self) -> list[Any]:
@@ -192,7 +216,8 @@ class RunForm(forms.Form):
 
     def plan(self, *, purpose: str, cloned_from: TrainingRun | None = None) -> LaunchPlan:
         given = self.cleaned_data
-        models = {role: given[role] for role in ("base", "reward") if given.get(role)}
+        roles = ("base", "adapter", "reward", "reward_adapter")
+        models = {role: given[role] for role in roles if given.get(role)}
         data = {
             name.partition(".")[2]: snapshot
             for name, snapshot in given.items()
@@ -235,6 +260,15 @@ def _field(setting: Setting) -> forms.Field:
     if setting.type == "choice":
         return forms.ChoiceField(**common, choices=[(c, c) for c in setting.choices])
     return forms.CharField(**common)
+
+
+class AdapterField(forms.ModelChoiceField):
+    """Adapters, each with the name of the model that its files say it was trained on."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        if base := obj.facts.get("base"):
+            return _("%(adapter)s (for %(base)s)") % {"adapter": obj, "base": base}
+        return str(obj)
 
 
 class LinesField(forms.CharField):

@@ -3,7 +3,7 @@
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
-from training.models import ModelVersion, TrainingRun, VersionState
+from training.models import ModelKind, ModelVersion, TrainingRun, VersionState
 from webapp.jobs.models import Queue, State
 from webapp.jobs.queries import Outlook
 from webapp.workspaces.models import Workspace
@@ -19,6 +19,12 @@ def ready_models(workspace: Workspace, *kinds: str) -> QuerySet[ModelVersion]:
     """Those whose files are there, of these kinds (none: of all)."""
     found = models_in(workspace).filter(state=VersionState.READY)
     return found.filter(kind__in=kinds) if kinds else found
+
+
+def ready_adapters(workspace: Workspace, *of: str) -> QuerySet[ModelVersion]:
+    """Adapters of such models ("policy", "reward"), and those of which it is not known."""
+    told = Q(facts__adapts__in=of) | Q(facts__adapts__isnull=True)
+    return ready_models(workspace, ModelKind.ADAPTER).filter(told)
 
 
 def runs_in(workspace: Workspace) -> QuerySet[TrainingRun]:

@@ -19,7 +19,7 @@ def shell_command(workspace: Workspace, plan: LaunchPlan, by: str) -> str:
     for role, source in plan.models.items():
         if not isinstance(source, ModelVersion):
             raise ValueError(f"The model of {source} is not there yet.")
-        words += [f"--{role}", f"{source.name}:{source.version}"]
+        words += [f"--{role.replace('_', '-')}", f"{source.name}:{source.version}"]
     for role, snapshot in plan.data.items():
         words += ["--data", f"{role}={snapshot.name}"]
     if plan.part is not None:

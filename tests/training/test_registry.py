@@ -68,7 +68,9 @@ def test_a_reward_model_and_an_adapter_are_known_by_their_files() -> None:
         },
         "adapter",
     )
-    assert (adapter.kind, adapter.facts["base"]) == ("adapter", "base")
+    facts = adapter.facts
+    assert (adapter.kind, facts["base"], facts["rank"]) == ("adapter", "base", 4)
+    assert facts["adapts"] == "policy", "it brings no head"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
-from training.actions.launch import MODEL_ROLES, read_data_path, start_awaiting
+from training.actions.launch import point_to, read_data_path, start_awaiting
 from training.actions.register import register_result
 from training.model_imports import check_apart
 from training.model_store import fetch_folder, store_folder
@@ -84,7 +84,7 @@ def _prepare(run: TrainingRun, folder: Path, work: Work) -> None:
                 _("The files of %(model)s cannot be read: %(why)s")
                 % {"model": use.version, "why": gone},
             ) from None
-        config[MODEL_ROLES[use.role][0]] = {"path": str(path), "sha256": use.version.sha256}
+        point_to(config, use.role, str(path), use.version.sha256)
     (folder / "inputs").mkdir()
     snapshots = {use.snapshot_id: use.snapshot for use in run.data.select_related("snapshot")}
     for source in config["data"]:

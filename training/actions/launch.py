@@ -34,6 +34,8 @@ MODEL_ROLES = {
     "reward": ("reward_model", ModelKind.REWARD),
     "value": ("value_model", ModelKind.REWARD),
 }
+# An adapter is merged into the model of the role that it is for.
+ADAPTER_ROLES = {"adapter": "base", "reward_adapter": "reward"}
 LEARNED_ROLES = ("train", "prompts")  # the others are there as a whole, whatever part is learned
 Source = ModelVersion | TrainingRun  # a model that is there, or the run that will make it
 
@@ -42,9 +44,9 @@ Source = ModelVersion | TrainingRun  # a model that is there, or the run that wi
 class LaunchPlan:
     """What a person says on the launch page.
 
-    `models`: role (base, reference, reward, value) -> where it comes from; `data`: role (train,
-    prompts, demonstrations, ptx) -> snapshot; `part`: of what it learns from, all of it if none is
-    named; `config`: the rest of run.json: seed, lora, training, settings ...
+    `models`: role (base, reference, reward, value, adapter, reward_adapter) -> where it comes from;
+    `data`: role (train, prompts, demonstrations, ptx) -> snapshot; `part`: of what it learns from,
+    all of it if none is named; `config`: the rest of run.json: seed, lora, training, settings ...
     """
 
     name: str
@@ -66,11 +68,10 @@ def resolved(plan: LaunchPlan) -> dict[str, Any]:
     """
     given = {**plan.config, "method": plan.method}
     for role, source in plan.models.items():
-        place = MODEL_ROLES[role][0]
         if isinstance(source, TrainingRun):
-            given[place] = {"path": f"run:{source.name}"}
+            point_to(given, role, f"run:{source.name}", "")
         else:
-            given[place] = {"path": f"model:{source}", "sha256": source.sha256}
+            point_to(given, role, f"model:{source}", source.sha256)
     given["data"] = []
     for role, snapshot in plan.data.items():
         for split, as_role in _splits(plan.method, role, snapshot):
@@ -84,6 +85,16 @@ def resolved(plan: LaunchPlan) -> dict[str, Any]:
     except BadInput as refused:
         raise ValidationError(refused.problems) from None
     return config
+
+
+def point_to(config: dict[str, Any], role: str, path: str, sha256: str) -> None:
+    """Write into a run.json where the model or adapter of a role lies."""
+    if role in ADAPTER_ROLES:
+        place, told = ADAPTER_ROLES[role], {"adapter": path, "adapter_sha256": sha256}
+    else:
+        place, told = role, {"path": path, "sha256": sha256}
+    name = MODEL_ROLES[place][0]
+    config[name] = {**(config.get(name) or {}), **told}
 
 
 def data_path(role: str, snapshot: int, split: str, part: Part | None) -> str:
@@ -169,8 +180,7 @@ def start_awaiting(run: TrainingRun, version: ModelVersion) -> None:
     awaited.update(version=version)
     for follower in TrainingRun.objects.filter(pk__in=waiting).select_related("workspace"):
         for use in follower.models.filter(made_by=run):
-            place = MODEL_ROLES[use.role][0]
-            follower.config[place] = {"path": f"model:{version}", "sha256": version.sha256}
+            point_to(follower.config, use.role, f"model:{version}", version.sha256)
         follower.save(update_fields=["config"])
         queue_if_ready(follower)
 
@@ -201,7 +211,10 @@ def check_plan(workspace: Any, plan: LaunchPlan) -> None:
             % {"method": Method(plan.method).label}
         )
     for role, source in plan.models.items():
-        problems += _model_problems(workspace, plan, role, source)
+        if role in ADAPTER_ROLES:
+            problems += _adapter_problems(workspace, plan, role, source)
+        else:
+            problems += _model_problems(workspace, plan, role, source)
     for role, snapshot in plan.data.items():
         problems += _data_problems(workspace, plan, role, snapshot)
     if plan.part is not None:
@@ -228,6 +241,8 @@ def _model_problems(workspace: Any, plan: LaunchPlan, role: str, source: Source)
     may_be = {wanted}
     if plan.method == Method.REWARD and role == "base":
         may_be.add(ModelKind.REWARD)  # a reward model may learn on
+    if role == "reward" and "reward_adapter" in plan.models:
+        may_be.add(ModelKind.POLICY)  # the head comes with the adapter
     if source.kind not in may_be:
         return [
             _("%(model)s is a %(kind)s; as %(role)s a %(wanted)s is needed.")
@@ -241,6 +256,35 @@ def _model_problems(workspace: Any, plan: LaunchPlan, role: str, source: Source)
     if not source.ready:
         return [_("%(model)s is not there: its files are missing.") % {"model": source}]
     return []
+
+
+def _adapter_problems(workspace: Any, plan: LaunchPlan, role: str, source: Source) -> list[str]:
+    if isinstance(source, TrainingRun):
+        return [_("A run makes whole models: what %(run)s makes is no adapter.") % {"run": source}]
+    if source.workspace_id != workspace.pk:
+        return [_("A model that was chosen is not of this workspace.")]
+    if source.kind != ModelKind.ADAPTER:
+        return [
+            _("%(model)s is a %(kind)s, not an adapter. Choose it as the model itself.")
+            % {"model": source, "kind": source.get_kind_display().lower()}
+        ]
+    problems = []
+    if not source.ready:
+        problems.append(_("%(model)s is not there: its files are missing.") % {"model": source})
+    if ADAPTER_ROLES[role] not in plan.models:
+        problems.append(_("Choose the model that %s was trained on, too.") % source)
+    of_reward = source.facts.get("adapts") == "reward"
+    if of_reward and role == "adapter" and plan.method != Method.REWARD:
+        problems.append(
+            _("%s is the adapter of a reward model; a model that writes cannot begin from it.")
+            % source
+        )
+    if role == "reward_adapter" and source.facts.get("adapts") == "policy":
+        problems.append(
+            _("%(model)s is the adapter of a language model: it has no head that scores.")
+            % {"model": source}
+        )
+    return problems
 
 
 def _data_problems(

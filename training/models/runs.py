@@ -153,7 +153,7 @@ class RunModel(models.Model):
     it, and `version` is filled in when it is registered."""
 
     run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="models")
-    role = models.CharField(max_length=10)  # base, reference, reward, value
+    role = models.CharField(max_length=15)  # base, reward ...: those of training.actions.launch
     version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="uses"
     )

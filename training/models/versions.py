@@ -141,7 +141,7 @@ class Parentage(models.Model):
 
     child = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="origins")
     parent = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="offspring")
-    role = models.CharField(max_length=10)  # base, reference, reward, value
+    role = models.CharField(max_length=15)  # base, reward ...: those of training.actions.launch
 
     class Meta:
         constraints = [

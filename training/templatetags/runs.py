@@ -26,6 +26,18 @@ FACT_LABELS = {
     "parameters": gettext_lazy("Parameters"),
     "chat": gettext_lazy("Chat template"),
     "base": gettext_lazy("Base of the adapter"),
+    "rank": gettext_lazy("Rank of the adapter"),
+    "adapts": gettext_lazy("Kind of the base"),
+}
+
+
+ROLE_LABELS = {
+    "base": gettext_lazy("Begins from"),
+    "adapter": gettext_lazy("Adapter, merged into it first"),
+    "reference": gettext_lazy("Reference"),
+    "reward": gettext_lazy("Reward model"),
+    "reward_adapter": gettext_lazy("Adapter of the reward model"),
+    "value": gettext_lazy("Value model"),
 }
 
 
@@ -49,6 +61,12 @@ def figure(value: Any) -> str:
     if not isinstance(value, float):
         return "–" if value is None else str(value)
     return f"{value:.4g}" if math.isfinite(value) else "–"
+
+
+@register.filter
+def role_label(role: str) -> str:
+    """What a model is to a run, for a reader."""
+    return str(ROLE_LABELS.get(role, role))
 
 
 @register.filter

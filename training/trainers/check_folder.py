@@ -51,7 +51,10 @@ def describe(folder: Path) -> dict[str, Any]:
     kind = "policy"
     if adapter.exists() and not config_path.exists():
         kind = "adapter"
-        facts["base"] = str(config.get("base_model_name_or_path") or "")[:200]
+        base = str(config.get("base_model_name_or_path") or "")
+        facts["base"] = (Path(base).name if base.startswith("/") else base)[:200]
+        facts["rank"] = config["r"] if isinstance(config.get("r"), int) else 0
+        facts["adapts"] = "reward" if _has_head(folder) else "policy"
     elif any("SequenceClassification" in name for name in config.get("architectures") or []):
         kind = "reward"
     return {"kind": kind, "facts": facts}
@@ -59,17 +62,27 @@ def describe(folder: Path) -> dict[str, Any]:
 
 def parameters(path: Path) -> int:
     """Numbers in a safetensors file, by its header."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
     count = 0
-    for name, entry in header.items():
+    for name, entry in _header(path).items():
         if name != "__metadata__":
             size = 1
             for side in entry["shape"]:
                 size *= side
             count += size
     return count
+
+
+def _has_head(folder: Path) -> bool:
+    """Whether an adapter brings the head that scores."""
+    names = [name for path in folder.glob("*.safetensors") for name in _header(path)]
+    return any(name.endswith(".score.weight") for name in names)
+
+
+def _header(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header: dict[str, Any] = json.loads(file.read(length))
+    return header
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -152,6 +152,8 @@ def model_card(run: Run, figures: Mapping[str, float]) -> str:
         f"| Data, {source.role} | {_cell(Path(source.path).name)} {source.sha256} |"
         for source in config.data
     ]
+    if config.model.adapter is not None:
+        lines.append(f"| Adapter, merged first | {_cell(Path(config.model.adapter).name)} |")
     if config.lora is not None:
         lines.append(f"| LoRA | r {config.lora.r}, alpha {config.lora.alpha:g}, merged |")
     lines += [f"| {_cell(name)} | {value:.6g} |" for name, value in sorted(figures.items())]

@@ -96,7 +96,7 @@ def _folders(config: RunConfig) -> list[tuple[str, str]]:
         if source is not None:
             found[source.path] = source.sha256 or found.get(source.path, "")
             if source.adapter is not None:
-                found.setdefault(source.adapter, "")
+                found[source.adapter] = source.adapter_sha256 or found.get(source.adapter, "")
     return list(found.items())
 
 

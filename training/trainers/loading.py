@@ -81,11 +81,16 @@ def load_causal_model(run: Run, source: ModelSource, tokenizer: Any) -> Any:
     return model.to(device_of(run)) if not is_quantized(model) else model
 
 
-def load_reward_model(run: Run, source: ModelSource, tokenizer: Any) -> Any:
+def load_reward_model(
+    run: Run, source: ModelSource, tokenizer: Any, *, new_head: bool = False
+) -> Any:
     """A sequence classifier with one output, whose head has a bias (the shift that centres it).
 
-    `logits` (B, 1) are read at the last token that is not padding. From a language model the
-    head is new, drawn with standard deviation 1 / sqrt(hidden + 1) (arXiv:2403.17031, 11).
+    `logits` (B, 1) are read at the last token that is not padding. The head is the model's or its
+    adapter's; with `new_head` that of a language model is drawn, with standard deviation
+    1 / sqrt(hidden + 1) (arXiv:2403.17031, 11).
+
+    Raises BadInput when there is no head and none shall be drawn.
     """
     from safetensors import safe_open
     from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -93,6 +98,11 @@ def load_reward_model(run: Run, source: ModelSource, tokenizer: Any) -> Any:
     folder = _checked(run, source.path)
     config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     was_reward = any("SequenceClassification" in name for name in config.architectures or [])
+    if not (was_reward or new_head or adapter_has_head(run, source)):
+        raise BadInput(
+            f"{source.path} is a language model: it has no head that scores. Train a reward model "
+            "from it, or name the adapter of one."
+        )
     model = _from_folder(run, source, AutoModelForSequenceClassification, num_labels=1)
     head = getattr(model, "score", None)
     if not isinstance(head, nn.Linear):
@@ -221,10 +231,44 @@ def _merge_source_adapter(run: Run, source: ModelSource, model: Any) -> Any:
             f"model.adapter is {source.adapter!r} with quantization nf4: merging into 4 bits "
             "loses precision. Merge it first (its own run's model/ is merged), and train from that."
         )
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
 
     folder = _checked(run, source.adapter)
-    return PeftModel.from_pretrained(model, str(folder), is_trainable=False).merge_and_unload()
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise BadInput(
+            f"The adapter {source.adapter} does not fit the model {source.path}: "
+            f"{str(error)[:300]}. Name the model that it was trained on."
+        ) from error
+    # peft passes over weights for which the model has no place.
+    held = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    own = {name for name in adapter_tensors(run, source) if "lora_" in name or ".score." in name}
+    if lost := own - held:
+        raise BadInput(
+            f"The adapter {source.adapter} does not fit the model {source.path}, which has no "
+            f"{sorted(lost)[0]}. Name the model that it was trained on."
+        )
+    return adapted.merge_and_unload().requires_grad_(True)  # peft froze what it was put on
+
+
+def adapter_tensors(run: Run, source: ModelSource) -> set[str]:
+    """The names of the weights in a source's adapter."""
+    from safetensors import safe_open
+
+    assert source.adapter is not None
+    found: set[str] = set()
+    for file in sorted(_checked(run, source.adapter).glob("*.safetensors")):
+        with safe_open(file, framework="pt") as tensors:
+            found.update(tensors.keys())
+    return found
+
+
+def adapter_has_head(run: Run, source: ModelSource) -> bool:
+    """Whether the adapter is one of a reward model."""
+    if source.adapter is None:
+        return False
+    return any(name.endswith(".score.weight") for name in adapter_tensors(run, source))
 
 
 def _checked(run: Run, path: str) -> Path:

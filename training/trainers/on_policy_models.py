@@ -178,7 +178,7 @@ def _full(
 def _full_value(run: Run, model: Any, tokenizer: Any, classifier: Any, same: bool) -> Network:
     config, from_reward = run.config, run.config.settings.value_init == "reward_model"
     if config.value_model is not None:
-        start = load_reward_model(run, config.value_model, tokenizer)
+        start = load_reward_model(run, config.value_model, tokenizer, new_head=True)
         return Network(backbone_of(start), scalar_head(start))
     if not same and from_reward:
         raise BadInput(_OTHER_VOCABULARY)

@@ -182,7 +182,8 @@ def train(run: Run) -> Result:
         )
     run.enter(Phase.LOADING)
     tokenizer = load_tokenizer(run, run.config.model)
-    model = with_adapters(run, load_reward_model(run, run.config.model, tokenizer), reward=True)
+    start = load_reward_model(run, run.config.model, tokenizer, new_head=True)
+    model = with_adapters(run, start, reward=True)
     run.enter(Phase.PREPARING)
     texts = Texts(tokenizer)
     grouping = {"grouped": settings.group_rankings, "keep_ties": settings.ties == "half"}

@@ -46,7 +46,10 @@ class ModelSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     path: Annotated[str, Meta(min_length=1, description="Folder of the model.")]
     sha256: Annotated[str, Meta(description="Fingerprint of the folder; empty: not checked.")] = ""
-    adapter: Annotated[str | None, Meta(description="Folder of a LoRA adapter.")] = None
+    adapter: Annotated[
+        str | None, Meta(description="Folder of a LoRA adapter, merged in when it is loaded.")
+    ] = None
+    adapter_sha256: Annotated[str, Meta(description="Of the adapter; empty: not checked.")] = ""
 
 
 class DataSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -283,6 +286,11 @@ def _conflicts(config: RunConfig) -> list[str]:
         problems.append(
             "quantization is 'nf4' without lora: 4-bit weights cannot be trained themselves. "
             'Add "lora": {} or set quantization to "none".'
+        )
+    if config.quantization == "nf4" and config.model.adapter is not None:
+        problems.append(
+            "model.adapter is given with quantization 'nf4': merging into 4 bits loses precision. "
+            'Set quantization to "none", or begin from the merged model.'
         )
     training = config.training
     if training.batch_size % min(training.batch_size, training.micro_batch_size):

@@ -159,6 +159,10 @@ def _values(
         values |= preset.values
     if base is not None:
         values["base"] = base.pk
+    adapter = _chosen(ready_models(workspace, ModelKind.ADAPTER), request.GET.get("adapter", ""))
+    if adapter is not None:
+        scores = adapter.facts.get("adapts") == "reward" and method != Method.REWARD
+        values["reward_adapter" if scores else "adapter"] = adapter.pk
     role = snapshot_role(method, snapshot) if snapshot is not None else None
     if snapshot is not None and role is not None:
         values[f"data.{role}"] = snapshot.pk

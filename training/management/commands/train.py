@@ -29,7 +29,11 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True)
         parser.add_argument("--by", required=True, help="e-mail address of whoever launches it")
         parser.add_argument("--base", required=True, help="NAME or NAME:VERSION of a model")
+        parser.add_argument("--adapter", help="the same of an adapter, merged into the base first")
         parser.add_argument("--reward", help="the same of a reward model")
+        parser.add_argument(
+            "--reward-adapter", help="an adapter with its head, merged into the model of --reward"
+        )
         parser.add_argument(
             "--data", action="append", default=[], metavar="ROLE=SNAPSHOT", help="may repeat"
         )
@@ -55,7 +59,7 @@ class Command(BaseCommand):
             raise CommandError("There is no such workspace, or nobody with that address.")
         models = {
             role: model_named(workspace, options[role])
-            for role in ("base", "reward")
+            for role in ("base", "adapter", "reward", "reward_adapter")
             if options[role]
         }
         data = {}
