@@ -18,6 +18,7 @@ from training.actions.execute import execute, note_lost
 from training.actions.export_snapshot import write_export
 from training.actions.push_model import carry_out
 from training.actions.sample import store_answers
+from training.factory import tasks as factory  # noqa: F401 - registers the jobs of the wizards
 from training.generate.serve import counts, generate, serve
 from training.models import Batch, DatasetSnapshot, HubPush, SnapshotExport
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round

@@ -33,6 +33,7 @@ def create_prompt(
     tags: Sequence[str] = (),
     source: str = "",
     licence: str = "",
+    metadata: Mapping[str, Any] | None = None,
 ) -> tuple[Prompt, bool]:
     """The prompt, and whether it is new: the same messages are there once in a workspace.
 
@@ -66,7 +67,7 @@ def create_prompt(
         use_case=use_case,
         tags=tags,
         flags=sorted({f"{PERSONAL}:{kind}" for kinds in personal.values() for kind in kinds}),
-        metadata={PERSONAL: personal} if personal else {},
+        metadata={**(metadata or {}), **({PERSONAL: personal} if personal else {})},
         source=source,
         licence=licence,
         created_by=by,

@@ -9,14 +9,19 @@ import string
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from annotation.domain.text_similarity import is_beyond_latin
+
 LENGTH = "length"  # the finish reason of a text that was cut off
 INSTANCES_A_TASK = 5
 
-_OPENING = "Come up with a series of tasks:\n"
-_OPENING_OF_CLASSES = (
+OPENING = "Come up with a series of tasks:"
+OPENING_OF_CLASSES = (
     "Come up with a series of classification tasks. "
-    "Try to specify the possible output labels when possible.\n"
+    "Try to specify the possible output labels when possible."
 )
+CUT_OFF = "cut off"
+LETTERS_OF_A_WORD = 2  # where words are not parted by spaces, roughly
+_NUMBER = re.compile(r"\d+\s?\. ")
 _NEXT_NUMBER = re.compile(r"\n\d+\s?\. ")
 _SPACE = re.compile(r"\s+")
 # A model without eyes or hands cannot do these.
@@ -35,27 +40,64 @@ class Instance(NamedTuple):
     output: str
 
 
-def encode_prompt(instructions: Sequence[str], *, classification: bool = False) -> str:
-    """The numbered list of examples that a model is asked to continue."""
+class Examined(NamedTuple):
+    """What a model wrote, and the filter's reason against it, or "" when it may be used."""
+
+    text: str
+    reason: str
+
+
+class ExaminedInstance(NamedTuple):
+    instance: Instance
+    reason: str
+
+
+def encode_prompt(
+    instructions: Sequence[str], *, classification: bool = False, opening: str = ""
+) -> str:
+    """The numbered list of examples that a model is asked to continue.
+
+    opening: the line above the list, where it is not the paper's.
+    """
     lines = []
     for number, instruction in enumerate(instructions, start=1):
         plain = _SPACE.sub(" ", instruction).strip().rstrip(":")
         lines.append(f"{number}. {plain}\n")
-    opening = _OPENING_OF_CLASSES if classification else _OPENING
-    return f"{opening}{''.join(lines)}{len(instructions) + 1}."
+    first = opening or (OPENING_OF_CLASSES if classification else OPENING)
+    return f"{first}\n{''.join(lines)}{len(instructions) + 1}."
 
 
 def filter_instructions(text: str, finish_reason: str) -> list[str]:
     """The usable instructions of one continuation; none when it was stopped by its length."""
+    return [found.text for found in examine_instructions(text, finish_reason) if not found.reason]
+
+
+def examine_instructions(
+    text: str, finish_reason: str, *, other_scripts: bool = False
+) -> list[Examined]:
+    """Every instruction of one continuation in its order, with the reason against it.
+
+    other_scripts: letters beyond ASCII are no reason.
+    """
+    parts = _NEXT_NUMBER.split(text)
+    found = [_SPACE.sub(" ", part).strip().capitalize() for part in parts]
     if finish_reason == LENGTH:
-        return []
-    found = (_SPACE.sub(" ", part).strip().capitalize() for part in _NEXT_NUMBER.split(text))
-    return [instruction for instruction in found if why_unusable(instruction) == ""]
+        return [Examined(each, CUT_OFF) for each in found if each]
+    return [Examined(each, why_unusable(each, other_scripts=other_scripts)) for each in found]
 
 
-def why_unusable(instruction: str) -> str:
+def without_number(text: str) -> str:
+    """A continuation without the number that it was to go on from: chat models repeat it."""
+    opening = _NUMBER.match(text.lstrip())
+    return text.lstrip()[opening.end() :] if opening else text
+
+
+def why_unusable(instruction: str, *, other_scripts: bool = False) -> str:
     """The filter's reason against an instruction, or "" when it may be used."""
+    beyond = other_scripts and is_beyond_latin(instruction)
     words = len(instruction.split())
+    if beyond:  # many of these scripts put no space between words
+        words = max(words, sum(map(str.isalpha, instruction)) // LETTERS_OF_A_WORD)
     if not instruction:
         return "empty"
     if words <= 3:
@@ -68,7 +110,9 @@ def why_unusable(instruction: str) -> str:
         return "asks for a program"
     if instruction[0] in string.punctuation:
         return "starts with punctuation"
-    return "" if instruction[0].isascii() else "starts with a letter beyond ASCII"
+    if instruction[0].isascii() or other_scripts:
+        return ""
+    return "starts with a letter beyond ASCII"
 
 
 def parse_instances(
@@ -81,19 +125,47 @@ def parse_instances(
     empty output, input equal to output, either ending with ":"; and all of them when one
     non-empty input has two different outputs.
     """
+    examined = examine_instances(
+        raw, instruction, is_classification=is_classification, finish_reason=finish_reason
+    )
+    return [found.instance for found in examined if not found.reason]
+
+
+def examine_instances(
+    raw: str, instruction: str, *, is_classification: bool, finish_reason: str = "stop"
+) -> list[ExaminedInstance]:
+    """Every instance of one continuation in its order, with the reason against it, or ""."""
     pairs = _classified(raw) if is_classification else _generated(raw.strip())
-    if finish_reason == LENGTH:
-        pairs = pairs[:-1]
-    valid = [(given, output) for given, output in pairs if _is_valid(given, output)]
+    whole = len(pairs) - 1 if finish_reason == LENGTH else len(pairs)
+    reasons = [
+        _why_no_instance(given, output) if at < whole else CUT_OFF
+        for at, (given, output) in enumerate(pairs)
+    ]
     outputs: dict[str, str] = {}
-    for given, output in valid:
-        if given and outputs.setdefault(given, output) != output:
-            return []
-    return [Instance(instruction.strip(), *pair) for pair in dict.fromkeys(valid)]
+    conflict = False
+    for (given, output), reason in zip(pairs, reasons, strict=True):
+        if given and not reason:
+            conflict = conflict or outputs.setdefault(given, output) != output
+    examined = []
+    seen: set[tuple[str, str]] = set()
+    for pair, first in zip(pairs, reasons, strict=True):
+        reason = first
+        if not reason and conflict:
+            reason = "one input has two outputs"
+        elif not reason and pair in seen:
+            reason = "said twice"
+        if not reason:
+            seen.add(pair)
+        examined.append(ExaminedInstance(Instance(instruction.strip(), *pair), reason))
+    return examined
 
 
-def _is_valid(given: str, output: str) -> bool:
-    return bool(output) and given != output and not given.endswith(":") and not output.endswith(":")
+def _why_no_instance(given: str, output: str) -> str:
+    if not output:
+        return "empty output"
+    if given == output:
+        return "input equals output"
+    return "ends with a colon" if given.endswith(":") or output.endswith(":") else ""
 
 
 def _generated(raw: str) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def ask(*asks: Ask) -> list[Generation]:
     for each in asks:
         _check(each.endpoint)
         checked_messages(each.messages)
-    found = _rows(asks)
+    found = rows_of(asks)
     again = [
         row.pk for row in found if row.state in (GenerationState.FAILED, GenerationState.STOPPED)
     ]
@@ -111,13 +111,13 @@ def _add(batch: Batch, asks: Sequence[Ask]) -> None:
     BatchEntry.objects.bulk_create(
         (
             BatchEntry(batch=batch, generation=row, prompt=each.prompt)
-            for each, row in zip(asks, _rows(asks), strict=True)
+            for each, row in zip(asks, rows_of(asks), strict=True)
         ),
         ignore_conflicts=True,
     )
 
 
-def _rows(asks: Sequence[Ask]) -> list[Generation]:
+def rows_of(asks: Sequence[Ask]) -> list[Generation]:
     """The rows of these requests, in order; made where there were none."""
     prints = [each.fingerprint() for each in asks]
     Generation.objects.bulk_create(

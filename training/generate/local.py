@@ -53,7 +53,8 @@ class Local:
             max_tokens=held.sampling.limit(held.endpoint),
             seed=held.sampling.seed,
             sample=held.sampling.sample,
-            stop=list(given.stop),
+            presence_penalty=held.sampling.presence_penalty,
+            stop=[*held.sampling.stop, *given.stop],
         )
 
     def stop(self, held: Held) -> None:

@@ -14,12 +14,16 @@ LONGEST_PROMPT = 200_000  # characters of all messages together
 MOST_MESSAGES = 200
 ROLES = ("system", "user", "assistant")
 LARGEST_SEED = 2**31 - 1
+MOST_STOPS = 4  # as many as OpenAI's interface takes
+LATER = ("presence_penalty", "stop")
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How an answer is drawn. Temperature 0 takes the likeliest token; `sample` tells draws with
-    one seed apart. `max_tokens` None: as many as the endpoint allows.
+    one seed apart. `max_tokens` None: as many as the endpoint allows. presence_penalty: taken off
+    the logit of every token that the answer has already. stop: texts before which it ends, besides
+    the endpoint's own.
 
     Raises:
         ValidationError: what was given, what is allowed.
@@ -30,21 +34,33 @@ class Sampling:
     max_tokens: int | None = None
     seed: int = 0
     sample: int = 0
+    presence_penalty: float = 0.0
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _within("temperature", self.temperature, 0.0, 2.0)
         _within("top_p", self.top_p, 0.01, 1.0)
         _within("seed", self.seed, 0, LARGEST_SEED)
         _within("sample", self.sample, 0, 10_000)
+        _within("presence_penalty", self.presence_penalty, -2.0, 2.0)
+        if len(self.stop) > MOST_STOPS or not all(0 < len(text) <= 60 for text in self.stop):
+            raise ValidationError(
+                _("Give at most %(most)d texts to stop at, of 1 to 60 characters each.")
+                % {"most": MOST_STOPS}
+            )
         if self.max_tokens is not None:
             _within("max_tokens", self.max_tokens, 1, 32_768)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """What was chosen. Later settings are left out at their default, so that what was asked
+        before there were such settings is the same request today."""
+        given = {**asdict(self), "stop": list(self.stop)}
+        return {name: value for name, value in given.items() if name not in LATER or value}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Sampling":
-        return cls(**{name: stored[name] for name in cls.__dataclass_fields__ if name in stored})
+        known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
+        return cls(**known | {"stop": tuple(stored.get("stop", ()))})
 
     def limit(self, endpoint: ModelEndpoint) -> int:
         """Tokens the answer may have."""

@@ -78,13 +78,18 @@ def _others_wait(queue: str) -> bool:
 
 
 def generate(
-    work: Work, batch: Batch, *, keep: Callable[[], None] = lambda: None
+    work: Work,
+    batch: Batch,
+    *,
+    keep: Callable[[], None] = lambda: None,
+    more: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Make every request of `batch`, each once; what an earlier attempt did is not done again.
 
     `keep` is called while answers come, KEEP_SECONDS apart, and after the last one before the model
-    process is ended, which takes seconds. Progress, the job's, counts what it has kept. Returns how
-    many were answered and failed, tokens, and cost.
+    process is ended, which takes seconds. `more` is called when all requests have their end: it may
+    add some to the batch, and says whether it did. Progress, the job's, counts what was kept.
+    Returns how many were answered and failed, tokens, and cost.
 
     Raises:
         JobFailed: a budget is spent, or an endpoint gave no answer again and again. What was
@@ -92,12 +97,15 @@ def generate(
     """
     _ask_failed_again(work, batch)
     session = Session(work, batch=batch)
+    # An earlier attempt may have left answers from which requests follow.
+    if not session.has_more() and not more():
+        return counts(batch)
     total = batch.entries.count()
     before = total - claims.waiting(batch).count()
     kept, next_keep = 0, 0.0
 
     def tick() -> bool:
-        nonlocal kept, next_keep
+        nonlocal kept, next_keep, total
         session.tick()
         over, now = not session.has_more(), time.monotonic()
         if session.ended["done"] > kept and (over or now >= next_keep):
@@ -105,6 +113,9 @@ def generate(
             keep()
             kept, next_keep = answered, now + KEEP_SECONDS
         work.progress(min(before + kept + session.ended["failed"], total), total, _("Asking"))
+        if over and not session.broken and more():
+            total = batch.entries.count()
+            return False
         return over
 
     try:

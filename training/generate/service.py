@@ -76,8 +76,10 @@ def _request(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    if given.stop:
-        body["stop"] = list(given.stop)
+    if sampling.presence_penalty:
+        body["presence_penalty"] = sampling.presence_penalty
+    if stop := [*sampling.stop, *given.stop]:
+        body["stop"] = stop
     if given.text is not None:
         return "/completions", body | {"prompt": given.text}
     return "/chat/completions", body | {"messages": given.messages}

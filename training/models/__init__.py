@@ -2,6 +2,17 @@
 
 from training.models.battles import Battle, BattleState, BattleTurn
 from training.models.endpoints import EndpointKind, ModelEndpoint, PromptStyle
+from training.models.factory import (
+    Candidate,
+    CandidateState,
+    FactoryRequest,
+    FactoryRun,
+    FactorySeed,
+    FactorySettings,
+    FactoryStep,
+    SeedRole,
+    Wizard,
+)
 from training.models.generations import (
     Batch,
     BatchEntry,
@@ -56,9 +67,16 @@ __all__ = [
     "Battle",
     "BattleState",
     "BattleTurn",
+    "Candidate",
+    "CandidateState",
     "Checkpoint",
     "DatasetSnapshot",
     "EndpointKind",
+    "FactoryRequest",
+    "FactoryRun",
+    "FactorySeed",
+    "FactorySettings",
+    "FactoryStep",
     "Generation",
     "GenerationState",
     "HeldOutMeasure",
@@ -82,6 +100,7 @@ __all__ = [
     "RunMetric",
     "RunModel",
     "SavedConfig",
+    "SeedRole",
     "Server",
     "SnapshotExport",
     "SnapshotJudgements",
@@ -96,4 +115,5 @@ __all__ = [
     "Trial",
     "TrialColumn",
     "VersionState",
+    "Wizard",
 ]

@@ -4,7 +4,7 @@ It reads `requests.jsonl` as it grows and appends to `events.jsonl`, one JSON ob
 
 | request | further fields |
 |---|---|
-| ask | id, folder, messages or text, temperature, top_p, max_tokens, seed, sample, stop [texts] |
+| ask | id, folder, messages or text, and the settings of Request, stop [texts] among them |
 | stop | id |
 | leave | - |
 
@@ -55,6 +55,7 @@ class Request:
     seed: int
     sample: int
     stop: list[str]
+    presence_penalty: float = 0.0
     stopped: bool = False
     ids: list[int] = field(default_factory=list)  # of the prompt
     tokens: list[int] = field(default_factory=list)  # of the answer
@@ -285,6 +286,7 @@ class Answering:
                     use_cache=True,
                     logits_to_keep=1,
                 ).logits[:, -1]
+                _penalise(logits, alive)
                 picked = _pick(logits, [draws[r.id][len(r.tokens)] for r in alive], alive[0])
                 keep = [self._take(r, t, loaded) for r, t in zip(alive, picked, strict=True)]
                 if not any(keep):
@@ -346,6 +348,16 @@ def _draws(requests: list[Request]) -> dict[int, Any]:
         )
         for request in requests
     }
+
+
+def _penalise(logits: Any, requests: list[Request]) -> None:
+    """Take each request's presence penalty off the tokens that its answer has already, in place.
+
+    z_v := z_v - penalty for every v that occurs, once however often: OpenAI's definition.
+    """
+    for row, request in enumerate(requests):
+        if request.presence_penalty and request.tokens:
+            logits[row, list(set(request.tokens))] -= request.presence_penalty
 
 
 def _pick(logits: Any, draws: list[float], like: Request) -> list[int]:

@@ -1,0 +1,3 @@
+from tests.training.generate.conftest import service
+
+__all__ = ["service"]
