@@ -6,11 +6,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,20 +20,23 @@ from annotation.actions.assign import hand_out
 from annotation.actions.grow import context_of
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
+from annotation.at_work import answer_given, campaign_asked
 from annotation.desk import HeldItem, assignment_at_work, campaign_at_work
 from annotation.domain.answers import LETTERS, Unanswered
 from annotation.domain.few_shot import MOST_PAIRS
 from annotation.domain.rating_scales import SpanLabel
 from annotation.models import Assignment, Campaign, Completion
-from annotation.models.campaigns import Kind, State, Step
+from annotation.models.campaigns import Kind, Purpose, State, Step
 from annotation.models.conversations import Objection
 from annotation.models.judgements import Choice, Strength
 from annotation.queries import campaigns_with_progress
 from annotation.ratings import ratings_in, scales_of
 from annotation.work_form import read_submission
+from webapp.accounts.models import User
 from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.filters import Filter
 from webapp.api.permissions import api_workspace
+from webapp.api.problems import problem_response
 from webapp.workspaces.access import person_of
 
 
@@ -183,8 +187,37 @@ class CampaignsEndpoint(Endpoint):
         return self.paged(campaigns_with_progress(campaigns))
 
 
-class ClaimEndpoint(Endpoint):
+class WorkEndpoint(Endpoint):
+    """The ordinary case is answered at once; whatever it does not know goes the way of them all."""
+
+    def at_once(self, request: HttpRequest, *where: Any) -> HttpResponse | None:
+        raise NotImplementedError
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.method == "POST":
+            try:
+                answer = self.at_once(request, *kwargs.values())
+            except Exception as error:
+                return problem_response(error, {"request": request})
+            if answer is not None:
+                return answer
+        return super().dispatch(request, *args, **kwargs)
+
+
+def _json(content: Any, status: int = 200) -> HttpResponse:
+    return HttpResponse(JSONRenderer().render(content), "application/json", status)
+
+
+class ClaimEndpoint(WorkEndpoint):
     serializer_class = ClaimRow
+
+    def at_once(self, request: HttpRequest, *where: Any) -> HttpResponse | None:
+        asked = campaign_asked(request, *where)
+        if asked is None:
+            return None
+        person, campaign, desk = asked
+        held = hand_out(campaign=campaign, annotator=person, desk=desk)
+        return _json({"item": _item(campaign, held) if held is not None else None})
 
     @extend_schema(
         summary="Take the next item, or get the one you hold", request=None, responses=ClaimRow
@@ -198,8 +231,24 @@ class ClaimEndpoint(Endpoint):
         return Response({"item": _item(found, held) if held is not None else None})
 
 
-class SubmitEndpoint(Endpoint):
+class SubmitEndpoint(WorkEndpoint):
     serializer_class = SubmittedRow
+
+    def at_once(self, request: HttpRequest, *where: Any) -> HttpResponse | None:
+        given = answer_given(request, *where)
+        if given is None:
+            return None
+        person, held, body, desk = given
+        goes_on = body.pop("next")
+        answer = _take(held, person, body)
+        if goes_on:
+            # A check may have paused the person, a correction ended what was sent back.
+            if held.purpose != Purpose.WORK or held.submitted_at is not None:
+                _found, desk = campaign_at_work(person, held.campaign.workspace, held.campaign.pk)
+            campaign = held.campaign
+            item = hand_out(campaign=campaign, annotator=person, desk=desk) if desk else None
+            answer["item"] = _item(campaign, item) if item else None
+        return _json(answer, 201)
 
     @extend_schema(
         summary="Answer the item that you hold", request=AnswerBody, responses={201: SubmittedRow}
@@ -208,18 +257,7 @@ class SubmitEndpoint(Endpoint):
         held = _assignment(request, slug, campaign, assignment)
         body = self.wanted(AnswerBody)
         goes_on = body.pop("next")
-        form = fields_of(held.campaign, body)
-        try:
-            submission = replace(
-                read_submission(held.asks, held.shown_order, form),
-                ratings=ratings_in(held.campaign, held, form),
-            )
-            row = submit(assignment=held, annotator=person_of(request), submission=submission)
-        except Unanswered as missing:
-            raise ValidationError(str(missing)) from None
-        except (AssignmentLost, KeyReused) as lost:
-            raise Lost(str(lost)) from None
-        answer: dict[str, Any] = {"id": row.pk, "created_at": row.created_at}
+        answer = _take(held, person_of(request), body)
         if goes_on:
             person = person_of(request)
             found, desk = campaign_at_work(person, held.campaign.workspace, campaign)
@@ -239,6 +277,22 @@ class SkipEndpoint(Endpoint):
         if skip(assignment=held, annotator=person_of(request), **self.wanted(SkipBody)) is None:
             raise Lost(_("You do not hold this item any more."))
         return self.one({"item": None})
+
+
+def _take(held: Assignment, person: User, body: dict[str, Any]) -> dict[str, Any]:
+    """Submit what a body says; what is answered, without the next item."""
+    form = fields_of(held.campaign, body)
+    try:
+        submission = replace(
+            read_submission(held.asks, held.shown_order, form),
+            ratings=ratings_in(held.campaign, held, form),
+        )
+        row = submit(assignment=held, annotator=person, submission=submission)
+    except Unanswered as missing:
+        raise ValidationError(str(missing)) from None
+    except (AssignmentLost, KeyReused) as lost:
+        raise Lost(str(lost)) from None
+    return {"id": row.pk, "created_at": row.created_at}
 
 
 def fields_of(campaign: Campaign, body: dict[str, Any]) -> dict[str, str]:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from annotation.models import Assignment, Campaign, Item
+from webapp.database.planned import planned_row
 from webapp.joined_rows import columns, instances
 from webapp.workspaces.models import Workspace
 
@@ -75,16 +74,14 @@ class HeldItem:
 
 
 def desk_of(campaign: Campaign, user: Any) -> Desk:
-    with connection.cursor() as cursor:
-        cursor.execute(DESK, {"campaign": campaign.pk, "user": user.pk})
-        return Desk(*cursor.fetchone())
+    row = planned_row(DESK, {"campaign": campaign.pk, "user": user.pk})
+    assert row is not None  # it has no FROM
+    return Desk(*row)
 
 
 def shown_of(statement: str, values: Mapping[str, Any]) -> HeldItem | None:
     """What is shown of the slot that `statement` calls `handed`; None where it is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement + SHOWN, values)
-        row = cursor.fetchone()
+    row = planned_row(statement + SHOWN, values)
     if row is None:
         return None
     assignment, attempt, lease_until, messages, use_case, texts, returned = row
@@ -104,9 +101,8 @@ def campaign_at_work(
         FROM annotation_campaign campaign, ({DESK}) desk (held, stopped, trains, returned)
         WHERE campaign.id = %(campaign)s AND campaign.workspace_id = %(workspace)s
           AND {MAY_WORK}"""  # noqa: S608 - constants; the values are parameters
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"user": user.pk, "workspace": workspace.pk, "campaign": pk})
-        row = cursor.fetchone()
+    values = {"user": user.pk, "workspace": workspace.pk, "campaign": pk}
+    row = planned_row(statement, values)
     if row is None:
         return None, None
     (campaign,), desk = instances(row, Campaign)
@@ -132,9 +128,7 @@ def assignment_at_work(
           AND ((slot.annotator_id = %(user)s AND slot.state = 'leased') OR ({MAY_WORK}))
         """  # noqa: S608 - constants; the values are parameters
     values = {"user": user.pk, "workspace": workspace.pk, "campaign": campaign, "assignment": pk}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        row = cursor.fetchone()
+    row = planned_row(statement, values)
     if row is None:
         return None
     (slot, item, found), _rest = instances(row, Assignment, Item, Campaign)

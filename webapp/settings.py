@@ -76,14 +76,15 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "webapp.content_policy.ContentPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "webapp.language.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "webapp.uploads.UploadLimitMiddleware",  # before anything that reads a body
+    "webapp.api.programs.ProgramMiddleware",  # what follows is for browsers
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "webapp.accounts.sessions.SessionLimitsMiddleware",
     "webapp.accounts.time_zone.TimeZoneMiddleware",

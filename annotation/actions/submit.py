@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from annotation.actions.answer_at_once import answer_at_once, is_ordinary
 from annotation.actions.count_again import hold_back
 from annotation.actions.grow import after_ranking, lock
 from annotation.actions.keep_turn import keep_review, keep_turn
@@ -127,6 +128,9 @@ def submit(*, assignment: Assignment, annotator: Any, submission: Submission) ->
     if not isinstance(submission.answer, expected):
         raise ValidationError(_("This campaign asks for something else."), code="kind")
     _check(assignment, submission.answer)  # what the form alone could not know
+    at_once = _store_at_once(model, assignment, annotator, submission)
+    if at_once is not None:
+        return at_once
     try:
         with transaction.atomic():
             stored = _store(model, assignment, annotator, submission)
@@ -164,6 +168,33 @@ def _check(assignment: Assignment, answer: answers.Answer) -> None:
             _("The example has %(given)d pairs; this campaign asks for %(wanted)d.")
             % {"given": len(answer.pairs), "wanted": pairs}
         )
+
+
+def _store_at_once(
+    model: type[Judged], assignment: Assignment, annotator: Any, submission: Submission
+) -> Judged | None:
+    """The row of an ordinary vote or text; None where more is to be done than to store it."""
+    if model not in (Comparison, Demonstration) or isinstance(submission.answer, Written):
+        return None
+    if not is_ordinary(assignment, submission.ratings):
+        return None
+    columns = _columns(assignment, submission.answer)
+    if columns.get("rewritten_from_id") is not None:
+        return None
+    faultpoint("answer.begun")
+    kind: Any = model
+    row = kind(
+        prompt_id=assignment.item.prompt_id,
+        annotator=annotator,
+        assignment=assignment,
+        idempotency_key=submission.key,
+        comment=submission.comment,
+        seconds=submission.seconds,
+        **columns,
+    )
+    stored = answer_at_once(row, assignment=assignment, attempt=submission.attempt, events=TOLD)
+    faultpoint("answer.committed")
+    return row if stored else None
 
 
 def _store(

@@ -29,11 +29,20 @@ class Assignment(models.Model):
     state = models.CharField(
         max_length=10, choices=AssignmentState.choices, default=AssignmentState.OPEN
     )
+    # Every claim and every answer writes into each index of this table: none stands there twice.
     annotator = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="assignments"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,  # see assignment_of_a_person
+        related_name="assignments",
     )
     repeat_of = models.ForeignKey(
-        "self", on_delete=models.CASCADE, null=True, related_name="repeats"
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        db_index=False,  # see an_item_is_repeated_once
+        related_name="repeats",
     )  # the same person is asked again, sides swapped: a measure of self-consistency
     purpose = models.CharField(
         max_length=8, choices=Purpose.choices, default=Purpose.WORK, db_default=Purpose.WORK

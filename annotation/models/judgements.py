@@ -76,7 +76,6 @@ class Demonstration(Judgement):
 
     class Meta:
         indexes = [
-            models.Index(fields=["prompt"], name="demonstration_by_prompt"),
             by_import("demonstration"),
         ]
 
@@ -132,7 +131,6 @@ class Comparison(Judgement):
             ),
         ]
         indexes = [
-            models.Index(fields=["prompt"], name="comparison_by_prompt"),
             by_import("comparison"),
             models.Index(
                 fields=["id"],
@@ -150,7 +148,6 @@ class Ranking(Judgement):
 
     class Meta:
         indexes = [
-            models.Index(fields=["prompt"], name="ranking_by_prompt"),
             by_import("ranking"),
             models.Index(
                 fields=["id"], condition=Q(withdrawn_at__isnull=False), name="ranking_withdrawn"

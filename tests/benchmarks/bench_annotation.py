@@ -243,6 +243,8 @@ def run(var: Path, sockets: str, wanted: argparse.Namespace) -> None:
             ("Rondo", ours, rondo_step(base, tokens)),
             ("Rondo, next with the answer", ours, rondo_onward(base, tokens)),
         ]
+        for _name, port, step in sides:  # a listening socket does not mean that all is loaded
+            drive(port, step, PEOPLE, 1.0)
         for _ in range(wanted.rounds):
             for clients in (1, PEOPLE):
                 for name, port, step in sides:

@@ -54,7 +54,7 @@ class Room:
         return wrong_with(self.history, [(str(key), slot) for key, slot in stored])
 
 
-def a_room(*, items: int, people: int = PEOPLE, overlap: int = 1) -> Room:
+def a_room(*, items: int, people: int = PEOPLE, overlap: int = 1, review: str = "") -> Room:
     number = next(_numbers)
     workspace = a_workspace(f"Room {number}")
     manager = mia(workspace)
@@ -81,7 +81,7 @@ def a_room(*, items: int, people: int = PEOPLE, overlap: int = 1) -> Room:
     campaign = open_campaign(
         workspace=workspace,
         by=manager,
-        plan=Plan(name="At work", kind="comparison", overlap=overlap),
+        plan=Plan(name="At work", kind="comparison", overlap=overlap, review=review),
         prompts=Prompt.objects.filter(workspace=workspace),
     )
     tokens = []
@@ -228,8 +228,11 @@ def test_b2_no_acknowledged_answer_is_lost_when_web_processes_are_killed(rondo: 
     assert room.wrong() == []
 
 
-# What must be stored after a death at each point of a submission.
+# What must be stored after a death at each point of a submission: of an ordinary answer, which is
+# one statement, and of one that a reviewer reads first, which is a transaction.
 POINTS = {
+    "answer.begun": False,
+    "answer.committed": True,
     "submit.begun": False,
     "submit.taken": False,
     "submit.stored": False,
@@ -239,7 +242,7 @@ POINTS = {
 
 @pytest.mark.parametrize("point", POINTS)
 def test_b3_a_submission_that_dies_anywhere_is_whole_or_absent(rondo: Rondo, point: str) -> None:
-    room = a_room(items=2, people=1)
+    room = a_room(items=2, people=1, review="everything" if point.startswith("submit") else "")
     web = rondo.start_web(**MANY, FAULT=f"{point}:exit9")
     rondo.ready()
     hand = Hand(rondo, room, 0, threading.Event())

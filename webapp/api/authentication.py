@@ -8,7 +8,6 @@ import hmac
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.authentication import (
@@ -22,6 +21,7 @@ from rest_framework.request import Request
 from webapp.accounts.models import User
 from webapp.api.actions.token import secret_hash
 from webapp.api.models import ApiToken
+from webapp.database.planned import planned_row
 from webapp.joined_rows import columns, instances
 
 EXACT_TO = timedelta(minutes=1)
@@ -29,23 +29,31 @@ EXACT_TO = timedelta(minutes=1)
 
 def token_of(text: str) -> ApiToken | None:
     """The working token that `text` is, or None. The comparison takes the same time for all."""
+    prefix, secret = parts_of(text)
+    found = _token_with_user(prefix) if prefix else None
+    return found if works_for(found, secret) else None
+
+
+def parts_of(text: str) -> tuple[str, str]:
+    """The prefix by which a token is found, empty where `text` can be none; and its secret."""
     kind, _first, rest = text.partition("_")
     prefix, _second, secret = rest.partition("_")
-    found = None
-    if kind == "rondo" and len(prefix) == 8 and prefix.isalnum() and prefix.isascii():
-        found = _token_with_user(prefix)
+    possible = kind == "rondo" and len(prefix) == 8 and prefix.isalnum() and prefix.isascii()
+    return prefix if possible else "", secret
+
+
+def works_for(found: ApiToken | None, secret: str) -> bool:
+    """Whether this is the token's secret, and the token and its person may be used."""
     kept = found.secret_hash if found else "0" * 64
     same = hmac.compare_digest(kept, secret_hash(secret))
-    return found if found and same and found.works and found.user.is_active else None
+    return found is not None and same and found.works and found.user.is_active
 
 
 def _token_with_user(prefix: str) -> ApiToken | None:
     statement = f"""SELECT {columns(ApiToken, "token")}, {columns(User, "person")}
         FROM api_apitoken token JOIN accounts_user person ON person.id = token.user_id
-        WHERE token.prefix = %s"""  # noqa: S608 - constants; the value is a parameter
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [prefix])
-        row = cursor.fetchone()
+        WHERE token.prefix = %(prefix)s"""  # noqa: S608 - constants; the value is a parameter
+    row = planned_row(statement, {"prefix": prefix})
     if row is None:
         return None
     (token, user), _rest = instances(row, ApiToken, User)

@@ -24,7 +24,8 @@ _blocks: dict[str, tuple[int, float]] = {}  # who: requests left, and until when
 _lock = threading.Lock()
 
 
-def _from_block(who: str) -> bool:
+def from_block(who: str) -> bool:
+    """Count one request of `who` if this process has some left to give; else it is to be asked."""
     with _lock:
         left, until = _blocks.get(who, (0, 0.0))
         if left <= 0 or until <= time.monotonic():
@@ -50,7 +51,7 @@ class RequestsPerMinute(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         token = token_in(request)
         who = f"token {token.pk}" if token else f"user {request.user.pk}"
-        if _from_block(who):
+        if from_block(who):
             return True
         allowed = settings.API_REQUESTS_PER_MINUTE
         limit = Limit("API requests", allowed=allowed, seconds=SECONDS)

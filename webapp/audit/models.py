@@ -19,6 +19,7 @@ class AuditEntry(models.Model):
         null=True,
         related_name="+",
         db_constraint=False,  # the entry outlives the workspace it speaks of
+        db_index=False,  # see audit_by_workspace
     )
     target = models.CharField(max_length=200)  # "user 12", "job 7": kind and id
     changes = models.JSONField(default=dict)  # {"role": ["annotator", "manager"]}: never a secret

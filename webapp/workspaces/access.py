@@ -11,7 +11,6 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.db.models import CharField, F, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
@@ -20,6 +19,7 @@ from django.utils.translation import gettext as _
 from webapp.accounts.models import User
 from webapp.audit.actions.record import record
 from webapp.audit.models import AuditEntry
+from webapp.database.planned import planned_row
 from webapp.joined_rows import columns, instances
 from webapp.workspaces.models import Role, Workspace
 
@@ -76,9 +76,7 @@ def workspace_of(user: Any, slug: str) -> Workspace | None:
     if not getattr(user, "is_authenticated", False) or not user.is_active:
         return None
     values = {"user": user.pk, "slug": slug, "admin": bool(user.is_site_admin)}
-    with connection.cursor() as cursor:
-        cursor.execute(_FOUND, values)
-        row = cursor.fetchone()
+    row = planned_row(_FOUND, values)
     if row is None:
         return None
     (workspace,), (role,) = instances(row, Workspace)

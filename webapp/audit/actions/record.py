@@ -1,10 +1,32 @@
-"""The one way to write an audit entry."""
+"""The one way to write an audit entry: alone, or inside a statement that writes what it tells."""
 
 from typing import Any
 
 from webapp.audit.models import AuditEntry
 from webapp.audit.visible import visible, visible_values
 from webapp.request_context import current_request
+
+# As record() does it, for each row of `{rows}`: an `id` that the same statement has just made.
+ENTRY = """
+INSERT INTO audit_auditentry
+    (at, actor_id, action, workspace_id, target, changes, ip, request_id)
+SELECT clock_timestamp(), %(entry_actor)s, %(entry_action)s, %(entry_workspace)s,
+    %(entry_target)s::text || ' ' || id, '{{}}', %(entry_ip)s, %(entry_request)s
+FROM {rows}
+"""
+
+
+def entry_values(*, actor: Any, action: str, target: str, workspace: Any) -> dict[str, Any]:
+    """The values of ENTRY; `target` is the name of the model of its rows."""
+    request = current_request()
+    return {
+        "entry_actor": actor.pk,
+        "entry_action": action,
+        "entry_workspace": workspace.pk,
+        "entry_target": target,
+        "entry_ip": request.ip if request else None,
+        "entry_request": request.request_id if request else "",
+    }
 
 
 def record(
