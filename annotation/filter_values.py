@@ -24,11 +24,13 @@ def texts(name: str, given: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(given))
 
 
-def ids(name: str, given: Any) -> tuple[int, ...]:
+def ids(name: str, given: Any, most: int = MOST) -> tuple[int, ...]:
     if given is None:
         return ()
-    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > MOST:
-        raise ValidationError(_("%s is a list of at most 500 ids.") % name)
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes) or len(given) > most:
+        raise ValidationError(
+            _("%(name)s is a list of at most %(most)d ids.") % {"name": name, "most": most}
+        )
     found = []
     for value in given:
         text = str(value)

@@ -133,6 +133,7 @@ class PromptFilter:
             )
         read: dict[str, Any] = {name: values.texts(name, given.get(name)) for name in TEXTS}
         read |= {name: values.ids(name, given.get(name)) for name in IDS}
+        read["ids"] = values.ids("ids", given.get("ids"), MOST_IDS)
         read |= {name: values.number(name, given.get(name)) for name in ("shortest", "longest")}
         read |= {name: values.moment(name, given.get(name)) for name in ("since", "until")}
         values.only("splits", read["splits"], Split.values)
@@ -273,7 +274,8 @@ class PromptFilter:
 
 
 TEXTS = ("sources", "tags", "use_cases", "languages", "splits", "flags", "licences", "generators")
-IDS = ("campaigns", "ids", "clusters", "imports")
+IDS = ("campaigns", "clusters", "imports")
+MOST_IDS = 50_000  # single prompts: what somebody picks on a map
 COLUMNS = {
     "sources": "source",
     "use_cases": "use_case",

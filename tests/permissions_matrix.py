@@ -249,6 +249,16 @@ training:study_new                   GET    302 403 403 200 404 200 302 302 302
 training:study_new                   POST   302 403 403 302 404 302 302 302 302
 training:study                       GET    302 403 200 200 404 200 302 302 302
 training:study_compare               POST   302 403 403 302 404 302 302 302 302
+training:prompt_maps                 GET    302 403 200 200 404 200 302 302 302
+training:prompt_map_new              GET    302 403 403 200 404 200 302 302 302
+training:prompt_map_new              POST   302 403 403 302 404 302 302 302 302
+training:prompt_map                  GET    302 403 200 200 404 200 302 302 302
+training:prompt_map_points           GET    302 403 200 200 404 200 302 302 302
+training:prompt_map_texts            GET    302 403 200 200 404 200 302 302 302
+training:prompt_map_selection        POST   302 403 200 200 404 200 302 302 302
+training:prompt_map_tag              POST   302 403 403 302 404 302 302 302 302
+training:prompt_map_delete           GET    302 403 403 200 404 200 302 302 302
+training:prompt_map_delete           POST   302 403 403 302 404 302 302 302 302
 training:runs                        GET    302 403 200 200 404 200 302 302 302
 training:run_new                     GET    302 403 403 200 404 200 302 302 302
 training:run_new                     POST   302 403 403 302 404 302 302 302 302
@@ -447,6 +457,12 @@ api_studies                          GET    401 403 200 200 404 200 200 200 401
 api_studies                          POST   401 403 403 201 404 201 403 201 401
 api_study                            GET    401 403 200 200 404 200 200 200 401
 api_study_compare                    POST   401 403 403 200 404 200 403 200 401
+api_maps                             GET    401 403 200 200 404 200 200 200 401
+api_maps                             POST   401 403 403 201 404 201 403 201 401
+api_map                              GET    401 403 200 200 404 200 200 200 401
+api_map                              DELETE 401 403 403 204 404 204 403 204 401
+api_map_points                       GET    401 403 200 200 404 200 200 200 401
+api_map_tag                          POST   401 403 403 201 404 201 403 201 401
 api_runs                             GET    401 403 200 200 404 200 200 200 401
 api_runs                             POST   401 403 403 201 404 201 403 201 401
 api_run                              GET    401 403 200 200 404 200 200 200 401
@@ -647,6 +663,14 @@ def a_study(world: World) -> dict[str, Any]:
         "base": study.base_id,
         "snapshot": study.snapshot_id,
     }
+
+
+def a_map(world: World) -> dict[str, Any]:
+    """A plan of another map, as the API takes it."""
+    from training.models import PromptMap
+
+    row = PromptMap.objects.get(pk=world.kwargs["map"])
+    return {"name": "another", "model": row.version_id, "sets": ["all"]}
 
 
 def trained_study(world: World) -> None:
@@ -884,6 +908,21 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:study_new", "POST"): Setup(
         lambda world: {**a_study(world), "sizes": "2, 4", "draw": "0"}
     ),
+    ("training:prompt_map_new", "POST"): Setup(
+        lambda world: {
+            "name": "another",
+            "version": a_map(world)["model"],
+            "set_1": "all",
+            "perplexity": "30",
+            "seed": "0",
+            "most": "100",
+        }
+    ),
+    ("training:prompt_map_texts", "GET"): Setup({"points": "0-3"}),
+    ("training:prompt_map_selection", "POST"): Setup({"points": "0-3"}),
+    ("training:prompt_map_tag", "POST"): Setup({"points": "0-3", "tag": "picked"}),
+    ("api_maps", "POST"): Setup(a_map),
+    ("api_map_tag", "POST"): Setup({"points": [0], "tag": "picked"}),
     ("training:study_compare", "POST"): Setup(before=trained_study),
     ("api_studies", "POST"): Setup(lambda world: {**a_study(world), "sizes": [2, 4]}),
     ("api_study_compare", "POST"): Setup(before=trained_study),

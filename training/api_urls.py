@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from training import asking_api, endpoint_api, model_api, run_api, snapshot_api
 from training.held_out import api as held_out_api
+from training.prompt_maps import api as maps
 from training.rounds import api as rounds
 from training.studies import api as studies
 
@@ -64,6 +65,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "rounds/<int:round>/resume/", rounds.RoundResumeEndpoint.as_view(), name="api_round_resume"
     ),
+    path("maps/", maps.MapsEndpoint.as_view(), name="api_maps"),
+    path("maps/<int:map>/", maps.MapEndpoint.as_view(), name="api_map"),
+    path("maps/<int:map>/points/", maps.MapPointsEndpoint.as_view(), name="api_map_points"),
+    path("maps/<int:map>/tag/", maps.MapTagEndpoint.as_view(), name="api_map_tag"),
     path("studies/", studies.StudiesEndpoint.as_view(), name="api_studies"),
     path("studies/<int:study>/", studies.StudyEndpoint.as_view(), name="api_study"),
     path(

@@ -14,12 +14,14 @@ from urllib.parse import quote, urljoin
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from training.trainers.model_folder import ALLOWED_NAMES
+from training.trainers.model_folder import ALLOWED_NAMES, POOLING
 from webapp.outbound import OutboundFailed, OutboundRefused, Redirected, fetch, stream
 
 MOST_BYTES = 1_000_000_000_000
 SECONDS = 24 * 3600.0
 REDIRECTS = 4
+# A model folder holds files only; this one, of sentence-transformers, is kept under another name.
+KEPT_AS = {"1_Pooling/config.json": POOLING}
 
 
 class HubRefused(Exception):
@@ -41,7 +43,7 @@ def download(
         address = _address(f"{repository}/resolve/{quote(revision, safe='')}/{file['name']}")
         digest = hashlib.sha256()
         try:
-            with (folder / file["name"]).open("xb") as target:
+            with (folder / KEPT_AS.get(file["name"], file["name"])).open("xb") as target:
                 for piece in _pieces(address):
                     target.write(piece)
                     digest.update(piece)
@@ -94,6 +96,8 @@ def _files(repository: str, revision: str) -> list[dict[str, Any]]:
 
 
 def _is_wanted(name: str) -> bool:
+    if name in KEPT_AS:
+        return True
     if "/" in name or name.startswith("."):
         return False
     weights = (".safetensors", ".safetensors.index.json")

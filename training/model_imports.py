@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from training.actions.register import make_ready, store_files
 from training.hub import HubRefused, download
 from training.models import ModelVersion, VersionState
+from training.trainers.model_folder import POOLING
 from webapp import artifacts
 from webapp.jobs import JobFailed, Work
 
@@ -103,7 +104,7 @@ def _unzip(work: Work, archive: Path, folder: Path) -> None:
             _check_entries(entries, archive.stat().st_size)
             for number, entry in enumerate(entries):
                 work.progress(number, len(entries), _("Unpacking the zip"))
-                name = Path(entry.filename).name
+                name = POOLING if _is_pooling(entry) else Path(entry.filename).name
                 if name.startswith("."):
                     continue
                 with opened.open(entry) as source, (folder / name).open("xb") as target:
@@ -126,13 +127,18 @@ def _unzip(work: Work, archive: Path, folder: Path) -> None:
         ) from None
 
 
+def _is_pooling(entry: zipfile.ZipInfo) -> bool:
+    """The one file in a folder of its own that a sentence-transformers folder needs."""
+    return Path(entry.filename).parts[-2:] == ("1_Pooling", "config.json")
+
+
 def _check_entries(entries: list[zipfile.ZipInfo], packed: int) -> None:
     if len(entries) > MOST_FILES:
         raise JobFailed(
             _("The zip has %(count)d files, at most %(most)d are read.")
             % {"count": len(entries), "most": MOST_FILES}
         )
-    folders = {str(Path(entry.filename).parent) for entry in entries}
+    folders = {str(Path(entry.filename).parent) for entry in entries if not _is_pooling(entry)}
     if len(folders) > 1:
         raise JobFailed(_("The zip has folders within folders. Zip the files of the model alone."))
     unpacked = sum(entry.file_size for entry in entries)

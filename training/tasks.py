@@ -21,6 +21,8 @@ from training.actions.sample import store_answers
 from training.factory import tasks as factory  # noqa: F401 - registers the jobs of the wizards
 from training.generate.serve import counts, generate, serve
 from training.models import Batch, DatasetSnapshot, HubPush, SnapshotExport
+from training.prompt_maps import drawing
+from training.prompt_maps.actions import start_map
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
@@ -252,6 +254,31 @@ def judge_held_out(work: Work) -> dict[str, Any]:
 def score_held_out_with_models(work: Work) -> dict[str, Any]:
     """The same by weights of our own."""
     return _score_held_out(work)
+
+
+@job_kind(
+    start_map.KIND,
+    label=gettext_lazy("Map of prompts"),
+    max_attempts=3,
+    resumable=True,
+    page=_page("prompt_map", "map_id"),
+)
+def draw_prompt_map(work: Work) -> dict[str, Any]:
+    """With vectors of single tokens."""
+    return drawing.draw_map(work)
+
+
+@job_kind(
+    start_map.KIND_WITH_WEIGHTS,
+    label=gettext_lazy("Map of prompts"),
+    queue=Queue.GPU,
+    max_attempts=3,
+    resumable=True,
+    page=_page("prompt_map", "map_id"),
+)
+def draw_prompt_map_with_models(work: Work) -> dict[str, Any]:
+    """The same, where weights have to be loaded."""
+    return drawing.draw_map(work)
 
 
 def _score_held_out(work: Work) -> dict[str, Any]:

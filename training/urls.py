@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from training.prompt_maps.urls import maps
 from training.rounds.urls import rounds
 from training.run_urls import learning
 from training.studies.urls import studies
@@ -55,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *asking,
     *freezing,
     *learning,
+    *maps,
     *rounds,
     *studies,
 ]

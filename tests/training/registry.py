@@ -12,11 +12,19 @@ import zstandard
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from annotation.models import Prompt
 from training.actions.launch import LaunchPlan, launch
 from training.actions.register import make_ready, new_version
 from training.actions.saved_config import save_config
 from training.model_store import fingerprint_of_manifest, store_folder
-from training.models import DatasetSnapshot, ModelVersion, SnapshotState, TrainingRun
+from training.models import (
+    DatasetSnapshot,
+    MapPoint,
+    ModelVersion,
+    PromptMap,
+    SnapshotState,
+    TrainingRun,
+)
 from webapp.artifacts import writing
 
 CONFIG = {"model_type": "llama", "hidden_size": 8, "num_hidden_layers": 1, "vocab_size": 16}
@@ -158,8 +166,10 @@ def learning_ids(workspace: Any, manager: Any) -> dict[str, Any]:
     from tests.training.studies.world import a_study
 
     study = a_study(workspace, manager, base=model)
+    prompt_map = a_map(workspace, manager)
     return {
         "study": study.pk,
+        "map": prompt_map.pk,
         "round": a_round(workspace, manager, base=model).pk,
         "model": model.pk,
         "run": run.pk,
@@ -167,3 +177,33 @@ def learning_ids(workspace: Any, manager: Any) -> dict[str, Any]:
         "position": 0,
         "recipe": "sft-dpo",
     }
+
+
+def a_map(workspace: Any, by: Any) -> PromptMap:
+    """A map that is drawn, of a few points without a computation."""
+    prompts = list(Prompt.objects.filter(workspace=workspace).order_by("pk")[:4])
+    row = PromptMap.objects.create(
+        workspace=workspace,
+        name="drawn",
+        version=a_model(workspace, by, "embedder", kind="embedder"),
+        sets=[{"name": "All prompts", "filter": {}}],
+        most=100,
+        created_by=by,
+        finished_at=timezone.now(),
+        report={
+            "points": len(prompts),
+            "prompts": [len(prompts)],
+            "left_out": [0],
+            "perplexity": 2.0,
+            "trustworthiness": 0.9,
+            "divergence": 1.0,
+            "neighbours": 1,
+            "embedded": 0,
+            "seconds": {},
+        },
+    )
+    MapPoint.objects.bulk_create(
+        MapPoint(map=row, number=at, x=at, y=-at, prompts=[prompt.pk], counts=[1])
+        for at, prompt in enumerate(prompts)
+    )
+    return row

@@ -10,7 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from training.model_store import delete_folder
-from training.models import ModelVersion, Parentage, RunModel, Stage, VersionState
+from training.models import (
+    ModelVersion,
+    Parentage,
+    PromptEmbedding,
+    RunModel,
+    Stage,
+    VersionState,
+)
 from webapp.audit.actions.record import record
 from webapp.jobs.models import ACTIVE
 
@@ -103,6 +110,7 @@ def delete_model(*, version: ModelVersion, by: Any) -> ModelVersion:
         row.state, row.deleted_at = VersionState.DELETED, timezone.now()
         row.save(update_fields=["state", "deleted_at"])
         record(actor=by, action="model.delete", target=row, workspace=row.workspace)
+        PromptEmbedding.objects.filter(version=row).delete()  # nothing can be added to them
         if place:  # after the commit: a row without files can be told, files without a row cannot
             transaction.on_commit(partial(delete_folder, place, manifest), robust=True)
     return row

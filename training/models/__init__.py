@@ -21,6 +21,7 @@ from training.models.generations import (
     Server,
 )
 from training.models.held_out import HeldOutMeasure, HeldOutScore, MeasureKind
+from training.models.prompt_maps import MapPoint, PromptEmbedding, PromptMap
 from training.models.pushes import HubPush
 from training.models.rounds import (
     Asked,
@@ -82,6 +83,7 @@ __all__ = [
     "HeldOutMeasure",
     "HeldOutScore",
     "HubPush",
+    "MapPoint",
     "MeasureKind",
     "Method",
     "ModelEndpoint",
@@ -89,6 +91,8 @@ __all__ = [
     "ModelVersion",
     "Outcome",
     "Parentage",
+    "PromptEmbedding",
+    "PromptMap",
     "PromptStyle",
     "Purpose",
     "Round",

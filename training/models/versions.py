@@ -19,6 +19,7 @@ class ModelKind(models.TextChoices):
     POLICY = "policy", _("Language model")  # answers prompts
     REWARD = "reward", _("Reward model")  # scores answers
     ADAPTER = "adapter", _("Adapter")  # a LoRA on top of a base, which it needs
+    EMBEDDER = "embedder", _("Embedding model")  # makes vectors of texts, for maps of prompts
 
 
 class Stage(models.TextChoices):

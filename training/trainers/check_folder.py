@@ -1,8 +1,8 @@
 """`python -m training.trainers.check_folder FOLDER ANSWER`: may a model folder be registered?
 
-Writes {"problems": [sentences], "kind": policy | reward | adapter, "facts": {...}} to the file
-ANSWER. A process of its own, so that a hostile folder harms nobody who goes on living; without
-torch, so that it answers in a second.
+Writes {"problems": [sentences], "kind": policy | reward | adapter | embedder, "facts": {...}} to
+the file ANSWER. A process of its own, so that a hostile folder harms nobody who goes on living;
+without torch, so that it answers in a second.
 """
 
 import json
@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training.trainers.model_folder import check_model_folder
+from training.trainers.model_folder import check_model_folder, is_static
 
 FACTS = {
     "model_type": ("model_type",),
     "layers": ("num_hidden_layers", "n_layer"),
-    "hidden": ("hidden_size", "n_embd"),
+    "hidden": ("hidden_size", "n_embd", "dim"),
     "vocabulary": ("vocab_size",),
     "positions": ("max_position_embeddings", "n_positions"),
     "dtype": ("dtype", "torch_dtype"),
@@ -57,7 +57,17 @@ def describe(folder: Path) -> dict[str, Any]:
         facts["adapts"] = "reward" if _has_head(folder) else "policy"
     elif any("SequenceClassification" in name for name in config.get("architectures") or []):
         kind = "reward"
+    elif is_embedder(folder, config):
+        kind = "embedder"
+        facts["static"] = is_static(folder)
     return {"kind": kind, "facts": facts}
+
+
+def is_embedder(folder: Path, config: dict[str, Any]) -> bool:
+    """Whether it makes vectors of texts: static, of sentence-transformers, or without a head."""
+    heads = [str(name) for name in config.get("architectures") or []]
+    headless = all(name.endswith("Model") and "LMHead" not in name for name in heads)
+    return is_static(folder) or (folder / "modules.json").exists() or bool(heads and headless)
 
 
 def parameters(path: Path) -> int:

@@ -45,7 +45,15 @@ ALLOWED_NAMES = {
     "LICENSE.md",
     "NOTICE",
     ".gitattributes",
+    # of sentence-transformers: read by training.trainers.embedding, and no module by its name
+    "modules.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "pooling.json",
 }
+POOLING = "pooling.json"  # where a folder of sentence-transformers has 1_Pooling/config.json
+STATIC = ("static token embeddings", "model2vec")  # how a config names vectors of single tokens
+_MODULES = {"Transformer", "Pooling", "Normalize", "StaticEmbedding"}
 _WEIGHTS = re.compile(r"[A-Za-z0-9_\-]{1,100}\.safetensors\Z")
 _INDEX = re.compile(r"[A-Za-z0-9_\-]{1,100}\.safetensors\.index\.json\Z")
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5")
@@ -116,6 +124,18 @@ def check_model_folder(folder: Path) -> list[str]:
     return problems
 
 
+def is_static(folder: Path) -> bool:
+    """Whether a checked folder holds one vector for each token, and no network."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text()) if path.exists() else {}
+    return _says_static(config)
+
+
+def _says_static(config: dict[str, Any]) -> bool:
+    said = (config.get("kind"), config.get("model_type"))
+    return any(isinstance(name, str) and name.startswith(STATIC) for name in said)
+
+
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     if folder.is_symlink() or not folder.is_dir():
         raise Refused(f"{folder.name} is not a folder.")
@@ -155,7 +175,7 @@ def _check_contents(path: Path, names: set[str], size: int) -> None:
     elif path.name not in ALLOWED_NAMES:
         raise Refused(f"{shown} is not on the list of files that a model folder may hold.")
     elif path.suffix == ".json":
-        _check_json_file(path)
+        _check_json_file(path, names)
     elif path.suffix == ".jinja":
         if size > MAX_TEMPLATE_BYTES:
             raise Refused(f"{shown} has {size} bytes; {MAX_TEMPLATE_BYTES} are allowed.")
@@ -164,9 +184,12 @@ def _check_contents(path: Path, names: set[str], size: int) -> None:
         raise Refused(f"{shown} has {size} bytes; {MAX_JSON_BYTES} are allowed.")
 
 
-def _check_json_file(path: Path) -> None:
+def _check_json_file(path: Path, names: set[str]) -> None:
     small = path.name in ("config.json", "generation_config.json", "adapter_config.json")
     value = _json(path, MAX_CONFIG_BYTES if small else MAX_JSON_BYTES)
+    if path.name == "modules.json":
+        _check_modules(value, names)
+        return
     if not isinstance(value, dict):
         raise Refused(f"{path.name} must be a JSON object.")
     if path.name in ("tokenizer.json", "vocab.json", "manifest.json", "added_tokens.json"):
@@ -194,8 +217,25 @@ def _check_keys(value: Any, where: str, depth: int) -> None:
             _check_keys(entry, where, depth + 1)
 
 
+def _check_modules(value: Any, names: set[str]) -> None:
+    """The parts of a sentence-transformers folder, which its library would import by name."""
+    rows = value if isinstance(value, list) else [None]
+    kinds = [
+        str(row.get("type", "")).rsplit(".", 1)[-1] if isinstance(row, dict) else "" for row in rows
+    ]
+    if unknown := sorted(set(kinds) - _MODULES):
+        raise Refused(
+            f"modules.json asks for {unknown[0][:60]!r}; read are {', '.join(sorted(_MODULES))}."
+        )
+    if "Pooling" in kinds and POOLING not in names:
+        raise Refused(
+            f"modules.json asks for a pooling, and {POOLING} is missing. Give 1_Pooling/config.json"
+            " under that name, or the model as a zip."
+        )
+
+
 def _check_config(value: dict[str, Any]) -> None:
-    model_type = value.get("model_type")
+    model_type = value.get("model_type", "static" if _says_static(value) else None)
     if not isinstance(model_type, str) or not _MODEL_TYPE.match(model_type):
         raise Refused(f"config.json has the model_type {model_type!r}, which names no model.")
     architectures = value.get("architectures") or []

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from training.actions.import_model import import_from_hub, import_uploaded
 from training.models import ModelVersion
+from training.trainers.model_folder import POOLING
 from webapp.accounts.models import User
 from webapp.jobs.follow import follow
 from webapp.jobs.models import State
@@ -20,8 +21,8 @@ from webapp.workspaces.models import Workspace
 class Command(BaseCommand):
     help = (
         "Register a model: a folder or zip with config.json, tokenizer and safetensors, or an id "
-        "on the hub. A worker checks and stores the files; a full language model, a reward model "
-        "or an adapter is told apart by its files."
+        "on the hub. A worker checks and stores the files; a full language model, a reward model, "
+        "an adapter or an embedding model is told apart by its files."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -73,4 +74,7 @@ def _register(workspace: Workspace, by: User, given: dict[str, Any]) -> ModelVer
         raise CommandError(f"{source} is a file. Give the model's folder, or a zip of it.")
     with contextlib.ExitStack() as opened:
         files = [UploadedFile(opened.enter_context(path.open("rb")), path.name) for path in paths]
+        pooling = source / "1_Pooling" / "config.json"  # of sentence-transformers
+        if pooling.is_file():
+            files.append(UploadedFile(opened.enter_context(pooling.open("rb")), POOLING))
         return import_uploaded(workspace=workspace, by=by, name=name, files=files, licence=licence)

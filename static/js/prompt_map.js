@@ -1,0 +1,420 @@
+// The map of prompts: points on a canvas that can be moved, zoomed, pointed at and lassoed.
+(() => {
+  "use strict";
+
+  const frame = document.getElementById("map");
+  const canvas = document.getElementById("map-canvas");
+  const hover = document.getElementById("map-hover");
+  const selection = document.getElementById("map-selection");
+  if (!frame || !canvas) return;
+  const pen = canvas.getContext("2d");
+  const SERIES = 6;
+  const CELL = 48; // screen pixels of the grid in which the point under the pointer is looked for
+
+  let points = null; // {x, y, counts, sets}
+  let kinds = []; // the set of each point, or `sets` where it is in several
+  let order = []; // numbers of points in the order of drawing
+  let picked = new Set();
+  let shown = new Set(); // kinds that the legend shows
+  let view = { scale: 1, x: 0, y: 0 }; // screen = point * scale + (x, y)
+  let mode = "pan";
+  let lasso = null;
+  let grid = null;
+  let sprites = [];
+  let drawing = false;
+  const texts = new Map();
+
+  // ---- colours: those of the design, drawn once as small pictures of a dot
+
+  function colours() {
+    const probe = document.createElement("span");
+    document.body.append(probe);
+    const read = (name) => {
+      probe.style.color = `var(${name})`;
+      return getComputedStyle(probe).color;
+    };
+    const found = { ink: read("--ink"), accent: read("--accent"), muted: read("--muted"), of: [] };
+    for (let at = 0; at < points.sets.length; at++)
+      found.of.push(read(`--series-${(at % SERIES) + 1}`));
+    found.of.push(found.ink); // in several
+    probe.remove();
+    return found;
+  }
+
+  function dot(colour, radius, ring) {
+    const ratio = window.devicePixelRatio || 1;
+    const size = Math.ceil((radius + 2) * 2 * ratio);
+    const made = document.createElement("canvas");
+    made.width = made.height = size;
+    const on = made.getContext("2d");
+    on.scale(ratio, ratio);
+    on.beginPath();
+    on.arc(size / ratio / 2, size / ratio / 2, radius, 0, 2 * Math.PI);
+    on.globalAlpha = ring ? 1 : 0.75;
+    on.fillStyle = colour;
+    on.fill();
+    if (ring) {
+      on.lineWidth = 1.5;
+      on.strokeStyle = ring;
+      on.stroke();
+    }
+    return { picture: made, size: size / ratio };
+  }
+
+  function prepare() {
+    const colour = colours();
+    // A point of many prompts is larger: 1, 2 to 4, 5 to 19, 20 and more.
+    sprites = colour.of.map((each) => ({
+      plain: [2.5, 3.5, 5, 7].map((radius) => dot(each, radius)),
+      picked: [3.5, 4.5, 6, 8].map((radius) => dot(each, radius, colour.accent)),
+    }));
+    sprites.lasso = colour.accent;
+  }
+
+  const total = (at) => points.counts[at].reduce((sum, n) => sum + n, 0);
+  const weight = (n) => (n < 2 ? 0 : n < 5 ? 1 : n < 20 ? 2 : 3);
+
+  // ---- drawing
+
+  function draw() {
+    drawing = false;
+    const ratio = window.devicePixelRatio || 1;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    for (const again of [false, true]) {
+      if (again && !picked.size) break;
+      for (const at of order) {
+        if (picked.has(at) !== again || !shown.has(kinds[at])) continue;
+        const x = points.x[at] * view.scale + view.x;
+        const y = points.y[at] * view.scale + view.y;
+        if (x < -10 || y < -10 || x > width + 10 || y > height + 10) continue;
+        const sprite = sprites[kinds[at]][again ? "picked" : "plain"][points.weight[at]];
+        pen.drawImage(
+          sprite.picture, x - sprite.size / 2, y - sprite.size / 2, sprite.size, sprite.size,
+        );
+      }
+    }
+    if (lasso && lasso.length > 1) {
+      pen.beginPath();
+      lasso.forEach(([x, y], at) => (at ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+      pen.closePath();
+      pen.globalAlpha = 0.12;
+      pen.fillStyle = sprites.lasso;
+      pen.fill();
+      pen.globalAlpha = 1;
+      pen.strokeStyle = sprites.lasso;
+      pen.lineWidth = 1.5;
+      pen.stroke();
+    }
+  }
+
+  function redraw() {
+    if (!drawing) {
+      drawing = true;
+      requestAnimationFrame(draw);
+    }
+  }
+
+  function moved() {
+    grid = null;
+    hover.hidden = true;
+    redraw();
+  }
+
+  function whole() {
+    const { clientWidth: width, clientHeight: height } = canvas;
+    const [left, right] = [Math.min(...points.x), Math.max(...points.x)];
+    const [top, bottom] = [Math.min(...points.y), Math.max(...points.y)];
+    const scale = 0.92 * Math.min(width / (right - left || 1), height / (bottom - top || 1));
+    view = {
+      scale,
+      x: width / 2 - (scale * (left + right)) / 2,
+      y: height / 2 - (scale * (top + bottom)) / 2,
+    };
+    moved();
+  }
+
+  function zoom(by, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
+    const scale = Math.min(Math.max(view.scale * by, 0.05), 5000);
+    const real = scale / view.scale;
+    view = { scale, x: x - (x - view.x) * real, y: y - (y - view.y) * real };
+    moved();
+  }
+
+  function pan(dx, dy) {
+    view = { ...view, x: view.x + dx, y: view.y + dy };
+    moved();
+  }
+
+  // ---- the text under the pointer
+
+  function cells() {
+    grid = new Map();
+    const { clientWidth: width, clientHeight: height } = canvas;
+    for (const at of order) {
+      if (!shown.has(kinds[at])) continue;
+      const x = points.x[at] * view.scale + view.x;
+      const y = points.y[at] * view.scale + view.y;
+      if (x < 0 || y < 0 || x > width || y > height) continue;
+      const key = `${Math.floor(x / CELL)},${Math.floor(y / CELL)}`;
+      if (!grid.has(key)) grid.set(key, []);
+      grid.get(key).push(at);
+    }
+  }
+
+  function nearest(x, y, within = 12) {
+    if (!grid) cells();
+    let best = null;
+    let least = within * within;
+    for (let column = -1; column <= 1; column++)
+      for (let row = -1; row <= 1; row++)
+        for (const at of grid.get(`${Math.floor(x / CELL) + column},${Math.floor(y / CELL) + row}`) || []) {
+          const dx = points.x[at] * view.scale + view.x - x;
+          const dy = points.y[at] * view.scale + view.y - y;
+          if (dx * dx + dy * dy < least) {
+            least = dx * dx + dy * dy;
+            best = at;
+          }
+        }
+    return best;
+  }
+
+  let asked = 0;
+
+  async function point(x, y) {
+    const at = nearest(x, y);
+    const mine = ++asked;
+    if (at === null) {
+      hover.hidden = true;
+      return;
+    }
+    if (!texts.has(at)) {
+      await new Promise((done) => setTimeout(done, 60)); // a pointer that only passes asks nothing
+      if (mine !== asked) return;
+      try {
+        const reply = await fetch(`${frame.dataset.texts}?points=${at}`);
+        if (!reply.ok) return;
+        for (const [number, text] of Object.entries(await reply.json())) texts.set(+number, text);
+      } catch {
+        return;
+      }
+      if (mine !== asked) return;
+    }
+    const count = total(at);
+    const many = count > 1 ? `\n(${frame.dataset.prompts.replace("{}", count)})` : "";
+    hover.textContent = (texts.get(at) ?? "") + many;
+    hover.hidden = false;
+    const wide = canvas.clientWidth;
+    const left = Math.min(x + 14, wide - hover.offsetWidth - 4);
+    const below = y + 18 + hover.offsetHeight < canvas.clientHeight;
+    hover.style.left = `${Math.max(4, left)}px`;
+    hover.style.top = `${below ? y + 18 : Math.max(4, y - 12 - hover.offsetHeight)}px`;
+  }
+
+  // ---- selecting
+
+  function inside(path, x, y) {
+    let found = false;
+    for (let at = 0, before = path.length - 1; at < path.length; before = at++) {
+      const [ax, ay] = path[at];
+      const [bx, by] = path[before];
+      if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) found = !found;
+    }
+    return found;
+  }
+
+  function pick(test) {
+    picked = new Set();
+    for (const at of order) {
+      if (!shown.has(kinds[at])) continue;
+      const x = points.x[at] * view.scale + view.x;
+      const y = points.y[at] * view.scale + view.y;
+      if (test(x, y)) picked.add(at);
+    }
+    redraw();
+    tell();
+  }
+
+  function ranges(numbers) {
+    const sorted = [...numbers].sort((a, b) => a - b);
+    const parts = [];
+    for (let from = 0; from < sorted.length; ) {
+      let to = from;
+      while (to + 1 < sorted.length && sorted[to + 1] === sorted[to] + 1) to++;
+      parts.push(from === to ? sorted[from] : `${sorted[from]}-${sorted[to]}`);
+      from = to + 1;
+    }
+    return parts.join(",");
+  }
+
+  function tell() {
+    if (!picked.size) {
+      selection.replaceChildren(empty.cloneNode(true));
+      return;
+    }
+    window.htmx.ajax("POST", frame.dataset.selection, {
+      target: "#map-selection",
+      swap: "innerHTML",
+      values: { points: ranges(picked) },
+    });
+  }
+
+  const visible = (x, y) => x >= 0 && y >= 0 && x <= canvas.clientWidth && y <= canvas.clientHeight;
+
+  function setMode(next) {
+    mode = next;
+    canvas.classList.toggle("lasso", mode === "lasso");
+    for (const button of frame.querySelectorAll("[data-mode]"))
+      button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+  }
+
+  // ---- what people do
+
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  const fingers = new Map();
+
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, place(event));
+    hover.hidden = true;
+    if (mode === "lasso" && fingers.size === 1) lasso = [place(event)];
+    else lasso = null;
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = place(event);
+    const before = fingers.get(event.pointerId);
+    if (!before) {
+      point(x, y);
+      return;
+    }
+    if (fingers.size === 2) {
+      const [other] = [...fingers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+      const was = Math.hypot(before[0] - other[0], before[1] - other[1]);
+      const is = Math.hypot(x - other[0], y - other[1]);
+      if (was > 0) zoom(is / was, other[0], other[1]);
+    } else if (lasso) {
+      lasso.push([x, y]);
+      redraw();
+    } else {
+      pan(x - before[0], y - before[1]);
+    }
+    fingers.set(event.pointerId, [x, y]);
+  });
+  const lifted = (event) => {
+    if (!fingers.delete(event.pointerId) || !lasso) return;
+    const path = lasso;
+    lasso = null;
+    if (event.type === "pointerup" && path.length > 2) pick((x, y) => inside(path, x, y));
+    else redraw();
+  };
+  canvas.addEventListener("pointerup", lifted);
+  canvas.addEventListener("pointercancel", lifted);
+  canvas.addEventListener("pointerleave", () => {
+    asked++;
+    hover.hidden = true;
+  });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), ...place(event));
+    },
+    { passive: false },
+  );
+  canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = 60;
+    const acts = {
+      ArrowLeft: () => pan(step, 0),
+      ArrowRight: () => pan(-step, 0),
+      ArrowUp: () => pan(0, step),
+      ArrowDown: () => pan(0, -step),
+      "+": () => zoom(1.4),
+      "=": () => zoom(1.4),
+      "-": () => zoom(1 / 1.4),
+      0: whole,
+      s: () => pick(visible),
+      Escape: () => {
+        picked = new Set();
+        redraw();
+        tell();
+      },
+    };
+    const act = acts[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  });
+  frame.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-mode], [data-zoom], [data-pick]");
+    if (!button || !points) return;
+    const { mode: next, zoom: by, pick: what } = button.dataset;
+    if (next) setMode(next);
+    if (by === "all") whole();
+    else if (by) zoom(by === "in" ? 1.4 : 1 / 1.4);
+    if (what === "view") pick(visible);
+    if (what === "none") {
+      picked = new Set();
+      redraw();
+      tell();
+    }
+  });
+  frame.addEventListener("change", (event) => {
+    const box = event.target.closest("[data-set]");
+    if (!box || !points) return;
+    const kind = box.dataset.set === "both" ? points.sets.length : Number(box.dataset.set);
+    if (box.checked) shown.add(kind);
+    else shown.delete(kind);
+    moved();
+  });
+
+  const empty = selection.firstElementChild.cloneNode(true);
+
+  async function start() {
+    try {
+      const reply = await fetch(frame.dataset.points);
+      if (!reply.ok) throw new Error(reply.status);
+      points = await reply.json();
+    } catch {
+      const said = document.createElement("p");
+      said.className = "notice bad";
+      said.textContent = frame.dataset.failed;
+      canvas.replaceWith(said);
+      return;
+    }
+    const sets = points.sets.length;
+    kinds = points.counts.map((counts) => {
+      const of = counts.flatMap((n, at) => (n ? [at] : []));
+      return of.length === 1 ? of[0] : sets;
+    });
+    points.weight = points.x.map((_x, at) => weight(total(at)));
+    // Mixed, so that no set lies above all of another: by a hash of the number, the same each time.
+    order = points.x.map((_x, at) => at);
+    const mixed = order.map((at) => (Math.imul(at + 1, 2654435761) >>> 0) / 2 ** 32);
+    order.sort((a, b) => mixed[a] - mixed[b]);
+    shown = new Set([...Array(sets + 1).keys()]);
+    prepare();
+    whole();
+    new ResizeObserver(moved).observe(canvas);
+    const again = () => {
+      prepare();
+      redraw();
+    };
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    new MutationObserver(again).observe(document.documentElement, {
+      attributeFilter: ["data-theme"],
+    });
+    frame.dataset.ready = "yes";
+  }
+
+  start();
+})();
