@@ -283,8 +283,11 @@ class Rondo:
     def clean(self) -> None:
         """Nothing runs and nothing is queued: the next test begins here."""
         self.end_processes()
-        Job.objects.all().delete()
         Worker.objects.all().delete()
+        self.forget_jobs()
+
+    def forget_jobs(self) -> None:
+        Job.objects.all().delete()
         (self.folder / "trace").unlink(missing_ok=True)
 
 

@@ -1,10 +1,12 @@
 """Faults of broker, workers and messages on trivial jobs: nothing is lost, nothing is done twice.
 
-Each promise stands beside a control: the same fault without the protection does harm.
+Each promise stands beside a control: the same fault without the protection does harm. What a
+function without "test" in its name does is done on other brokers, too (test_real_brokers).
 """
 
 import pickle
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from tests.cast import a_workspace, mia
-from tests.faults.harness import Rondo, said, until
+from tests.faults.harness import Process, Rondo, said, until
 from tests.faults.tasks import direct
 from webapp.jobs import cancel, enqueue
 from webapp.jobs.models import Job, Worker
@@ -21,6 +23,7 @@ from webapp.jobs.queries import Outlook
 from webapp.workspaces.models import Workspace
 
 pytestmark = pytest.mark.fault
+Start = Callable[[], Process]  # a worker, begun anew or one that is there
 ONLY_HINTS = {"JOBS_POLL_SECONDS": "60"}  # such a worker finds nothing by itself for a minute
 
 
@@ -47,6 +50,10 @@ def test_c1_a_request_succeeds_while_the_broker_is_down_and_its_job_runs(rondo: 
     rondo.start_worker(**ONLY_HINTS)
     rondo.start_reconciler()
     rondo.ready()
+    ask_while_the_broker_is_down(rondo, web)
+
+
+def ask_while_the_broker_is_down(rondo: Rondo, web: Process) -> None:
     rondo.stop_broker()
     job = rondo.cause()  # asserts 202
     with pytest.raises(Exception, match="onnect"):
@@ -70,10 +77,14 @@ def test_c1_without_any_broker_workers_find_jobs_by_themselves(rondo: Rondo) -> 
 def test_c1_a_broker_that_forgets_everything_loses_no_job(rondo: Rondo) -> None:
     rondo.start_web()
     rondo.ready()
+    let_the_broker_forget(rondo, lambda: rondo.start_worker(slots=2))
+
+
+def let_the_broker_forget(rondo: Rondo, start: Start) -> None:
     jobs = [rondo.cause(steps=0) for _ in range(100)]
     send_direct(rondo, times=100)
     rondo.flush_broker()
-    rondo.start_worker(slots=2)
+    start()
     until(lambda: not Job.objects.exclude(state="done").exists(), "all jobs are done")
     assert sorted(Job.objects.values_list("pk", flat=True)) == sorted(jobs)
     assert rondo.trace().count("end") == 100
@@ -88,6 +99,10 @@ def test_c2_an_undone_cause_runs_nothing(rondo: Rondo) -> None:
     rondo.start_web()
     rondo.start_worker()
     rondo.ready()
+    undo_a_cause(rondo)
+
+
+def undo_a_cause(rondo: Rondo) -> None:
     rondo.cause(fail=True)
     rondo.wait_for(rondo.cause())
     assert Job.objects.count() == 1
@@ -127,11 +142,16 @@ def test_c3_a_job_without_a_worker_says_so(rondo: Rondo) -> None:
 
 def test_c4_a_killed_worker_loses_no_job(rondo: Rondo) -> None:
     reconciler = rondo.start_reconciler()
-    first = rondo.start_worker()
+    kill_a_worker(rondo, reconciler, rondo.start_worker)
+
+
+def kill_a_worker(rondo: Rondo, reconciler: Process, start: Start) -> None:
+    first = start()
     job = a_job(rondo, steps=60)
+    rondo.hint()
     rondo.wait_for(job, "running")
     first.kill()
-    second = rondo.start_worker()
+    second = start()
     done = rondo.wait_for(job)
     assert (done.attempt, done.worker.endswith(f":{second.pid}")) == (2, True)
     assert rondo.trace() == ["begin", "begin", "end"]
@@ -172,10 +192,15 @@ def test_c5_doubled_hints_start_nothing_twice(rondo: Rondo) -> None:
     for _ in range(2):
         rondo.start_worker(slots=2, **ONLY_HINTS)
     rondo.ready()
-    jobs = [a_job(rondo, steps=5) for _ in range(10)]
+    double_the_hints(rondo)
+
+
+def double_the_hints(rondo: Rondo) -> None:
+    jobs = [a_job(rondo, steps=20) for _ in range(10)]
     for _ in range(3 * len(jobs)):
         rondo.hint()
-    until(lambda: Job.objects.filter(state="running").exists(), "some job runs")
+    # Not "some job runs": on a busy machine all of them may be done before anybody looks.
+    until(lambda: Job.objects.exclude(state="queued").exists(), "some job has begun")
     for _ in range(10):
         rondo.hint()  # and again during the runs
     until(lambda: not Job.objects.exclude(state="done").exists(), "all jobs are done")
@@ -191,13 +216,19 @@ def test_c5_doubled_hints_start_nothing_twice(rondo: Rondo) -> None:
 @pytest.mark.parametrize("fence", [True, False])
 def test_c6_a_worker_that_comes_back_writes_nothing(rondo: Rondo, fence: bool) -> None:
     rondo.start_reconciler()
-    sleeper = rondo.start_worker()
+    pause_a_worker(rondo, rondo.start_worker, fence=fence)
+
+
+def pause_a_worker(rondo: Rondo, start: Start, *, fence: bool) -> None:
+    sleeper = start()
     go = rondo.folder / f"go-{fence}"
+    go.unlink(missing_ok=True)
     job = a_job(rondo, "zombie", go=str(go), fence=fence)
+    rondo.hint()
     rondo.wait_for(job, "running")
     sleeper.pause()
     rondo.wait_for(job, "queued")
-    rondo.start_worker()
+    start()
     assert rondo.wait_for(job).attempt == 2
     go.touch()
     sleeper.go_on()
@@ -218,7 +249,13 @@ def test_c6_a_worker_that_comes_back_writes_nothing(rondo: Rondo, fence: bool) -
 def test_c7_poisoned_messages_are_refused_counted_and_survived(rondo: Rondo) -> None:
     worker = rondo.start_worker()
     rondo.ready()
+    poison_a_worker(rondo, worker)
+
+
+def poison_a_worker(rondo: Rondo, worker: Process) -> None:
+    before = Worker.objects.get(pid=worker.pid).refused
     touched = rondo.folder / "touched"
+    touched.unlink(missing_ok=True)
     pickled = b"cposix\nsystem\n(S'touch " + str(touched).encode() + b"'\ntR."
     headers = {"lang": "py", "task": "rondo.look", "id": "1", "argsrepr": "", "kwargsrepr": ""}
     messages = [
@@ -238,11 +275,12 @@ def test_c7_poisoned_messages_are_refused_counted_and_survived(rondo: Rondo) -> 
                 content_encoding="utf-8" if "json" in kind else "binary",
                 headers=head,
             )
+    job = a_job(rondo)
     rondo.hint()
-    rondo.wait_for(a_job(rondo))
+    rondo.wait_for(job)
 
     def refused() -> int:
-        return Worker.objects.get(pid=worker.pid).refused
+        return Worker.objects.get(pid=worker.pid).refused - before
 
     until(lambda: refused() == len(messages), "all four are counted")
     assert worker.child.poll() is None
@@ -255,7 +293,10 @@ def test_c7_poisoned_messages_are_refused_counted_and_survived(rondo: Rondo) -> 
 
 
 def test_c8_trying_again_has_an_end(rondo: Rondo) -> None:
-    worker = rondo.start_worker()
+    try_to_the_end(rondo, rondo.start_worker())
+
+
+def try_to_the_end(rondo: Rondo, worker: Process) -> None:
     job = rondo.wait_for(a_job(rondo, "fails"), "failed")
     assert job.attempt == 3
     assert "the disk is on fire" in job.error
@@ -276,10 +317,17 @@ def test_c8_a_job_that_kills_its_worker_has_an_end_too(rondo: Rondo) -> None:
 # ---- C9: an orderly stop
 
 
-def stop_during(rondo: Rondo, kind: str, number: signal.Signals, **arguments: Any) -> Job:
+def stop_during(
+    rondo: Rondo,
+    kind: str,
+    number: signal.Signals,
+    start: Start | None = None,
+    **arguments: Any,
+) -> Job:
     """Send `number` to a worker in the middle of a job; that job when the worker is gone."""
-    worker = rondo.start_worker()
+    worker = start() if start else rondo.start_worker()
     job = a_job(rondo, kind, **arguments)
+    rondo.hint()
     rondo.wait_for(job, "running")
     until(lambda: rondo.trace() != [], "the work has begun")
     worker.send(number)
@@ -300,11 +348,15 @@ def test_c9_a_long_job_is_handed_back_within_the_grace_time(rondo: Rondo) -> Non
 
 
 def test_c9_a_resumable_job_leaves_at_once_and_is_resumed(rondo: Rondo) -> None:
-    job = stop_during(rondo, "resumable steps", signal.SIGTERM, steps=40)
+    stop_and_resume(rondo, rondo.start_worker)
+
+
+def stop_and_resume(rondo: Rondo, start: Start) -> None:
+    job = stop_during(rondo, "resumable steps", signal.SIGTERM, start, steps=40)
     assert job.state == "queued"
     begun = rondo.trace().count("step")
     assert begun < 40, "it did not wait for the grace time to end"
-    rondo.start_worker()
+    start()
     done = rondo.wait_for(job.pk)
     assert (done.result["began_at"], rondo.trace().count("step")) == (begun, 40)
 
