@@ -301,6 +301,9 @@ training:probes                      GET    302 403 403 200 404 200 302 302 302
 training:trial                       GET    302 403 403 200 404 200 302 302 302
 training:trial_column                POST   302 403 403 302 404 302 302 302 302
 training:trial_keep                  POST   302 403 403 302 404 302 302 302 302
+training:trial_score                 POST   302 403 403 302 404 302 302 302 302
+training:sampling_score              POST   302 403 403 302 404 302 302 302 302
+training:scoring_check               POST   302 403 403 302 404 302 302 302 302
 training:trial_demonstrate           POST   302 403 403 302 404 302 302 302 302
 annotation:boards                    GET    302 403 200 200 404 200 302 302 302
 annotation:boards_compare            GET    302 403 200 200 404 200 302 302 302
@@ -444,6 +447,10 @@ api_models                           POST   401 403 403 201 404 201 403 201 401
 api_model                            GET    401 403 200 200 404 200 200 200 401
 api_model                            PATCH  401 403 403 200 404 200 403 200 401
 api_model                            DELETE 401 403 403 200 404 200 403 200 401
+api_scorings                         GET    401 403 200 200 404 200 200 200 401
+api_scorings                         POST   401 403 403 201 404 201 403 201 401
+api_scoring                          GET    401 403 200 200 404 200 200 200 401
+api_scoring_check                    POST   401 403 403 201 404 201 403 201 401
 api_pushes                           GET    401 403 200 200 404 200 200 200 401
 api_pushes                           POST   401 403 403 201 404 201 403 201 401
 api_rounds                           GET    401 403 200 200 404 200 200 200 401
@@ -625,6 +632,22 @@ def a_launch_over_rest(world: World) -> dict[str, Any]:
     form = a_launch(world)
     snapshots = {"train": form["data.train"]}
     return {"name": "another", "method": "sft", "base": form["base"], "snapshots": snapshots}
+
+
+def to_score(world: World) -> dict[str, Any]:
+    """A reward model that has scored nothing yet."""
+    from tests.training.scoring.world import a_reward
+    from training.models import Scoring
+
+    scoring = Scoring.objects.get(pk=world.kwargs["scoring"])
+    return {"reward": a_reward(scoring.workspace, scoring.created_by, "another").pk}
+
+
+def to_score_over_rest(world: World) -> dict[str, Any]:
+    from training.models import Scoring
+
+    scoring = Scoring.objects.get(pk=world.kwargs["scoring"])
+    return {**to_score(world), "sampling": scoring.batch_id}
 
 
 A_ROUND = {
@@ -957,6 +980,11 @@ SETUPS: dict[tuple[str, str], Setup] = {
         {"choice": "left", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d13"}
     ),
     ("training:sampling_act", "POST"): Setup({"act": "stop"}),
+    ("training:sampling_score", "POST"): Setup(to_score),
+    ("training:trial_score", "POST"): Setup(to_score),
+    ("training:scoring_check", "POST"): Setup({"name": "Fresh eyes", "overlap": "1"}),
+    ("api_scorings", "POST"): Setup(to_score_over_rest),
+    ("api_scoring_check", "POST"): Setup({"name": "Fresh eyes"}),
     ("training:playground", "POST"): Setup(
         lambda world: ASKING | {"prompt": "Hello?", "models": [world.kwargs["endpoint"]]}
     ),

@@ -6,6 +6,7 @@ from training import asking_api, endpoint_api, model_api, run_api, snapshot_api
 from training.held_out import api as held_out_api
 from training.prompt_maps import api as maps
 from training.rounds import api as rounds
+from training.scoring import api as scoring
 from training.studies import api as studies
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -34,6 +35,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="api_endpoint_restore",
     ),
     path("samplings/", asking_api.SamplingsEndpoint.as_view(), name="api_samplings"),
+    path("scorings/", scoring.ScoringsEndpoint.as_view(), name="api_scorings"),
+    path("scorings/<int:scoring>/", scoring.ScoringEndpoint.as_view(), name="api_scoring"),
+    path(
+        "scorings/<int:scoring>/check/",
+        scoring.ScoringCheckEndpoint.as_view(),
+        name="api_scoring_check",
+    ),
     path("trials/", asking_api.TrialsEndpoint.as_view(), name="api_trials"),
     path("trials/<int:trial>/", asking_api.TrialEndpoint.as_view(), name="api_trial"),
     path(

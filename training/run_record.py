@@ -19,7 +19,7 @@ LONGEST_NAME = 60
 LOG_TAIL = 16_000  # bytes of the process's output that the page shows
 LOG_SECONDS = 1.0
 MEMORY_SECONDS = 5.0
-QUIET_SECONDS = 90.0  # of a training step; ten times the longest one so far where that is more
+QUIET_SECONDS = 80.0  # of a training step; ten times the longest one so far where that is more
 LARGEST_ROLLOUT = 8_000_000  # bytes of one file
 KEPT_KINDS = ("phase", "sample", "warning", "log", "rollout")
 

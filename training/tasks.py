@@ -20,10 +20,11 @@ from training.actions.push_model import carry_out
 from training.actions.sample import store_answers
 from training.factory import tasks as factory  # noqa: F401 - registers the jobs of the wizards
 from training.generate.serve import counts, generate, serve
-from training.models import Batch, DatasetSnapshot, HubPush, SnapshotExport
+from training.models import Batch, DatasetSnapshot, HubPush, Scoring, SnapshotExport
 from training.prompt_maps import drawing
 from training.prompt_maps.actions import start_map
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
+from training.scoring.job import score_answers
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job, Queue
@@ -229,6 +230,28 @@ def train(work: Work) -> dict[str, Any]:
 def rehearse(work: Work) -> dict[str, Any]:
     """The first batch and estimates, or one step of everything; nothing is registered."""
     return execute(work)
+
+
+def _page_of_scoring(job: Job) -> str | None:
+    scoring = Scoring.objects.filter(pk=job.arguments.get("scoring_id")).first()
+    if scoring is None or job.workspace is None:
+        return None
+    if scoring.batch_id is not None:
+        return reverse("training:sampling", args=[job.workspace.slug, scoring.batch_id])
+    return reverse("training:trial", args=[job.workspace.slug, scoring.trial_id])
+
+
+@job_kind(
+    "score answers",
+    label=gettext_lazy("Scores of a reward model"),
+    queue=Queue.GPU,
+    max_attempts=3,
+    resumable=True,
+    page=_page_of_scoring,
+)
+def score_with_reward_model(work: Work) -> dict[str, Any]:
+    """A reward model reads the answers of a sampling or of a trial."""
+    return score_answers(work)
 
 
 @job_kind(

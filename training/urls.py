@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from training.prompt_maps.urls import maps
 from training.rounds.urls import rounds
 from training.run_urls import learning
+from training.scoring.urls import scoring
 from training.studies.urls import studies
 from training.views import arena, endpoints, playground, samplings, snapshots
 
@@ -58,5 +59,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *learning,
     *maps,
     *rounds,
+    *scoring,
     *studies,
 ]

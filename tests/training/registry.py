@@ -163,11 +163,13 @@ def learning_ids(workspace: Any, manager: Any) -> dict[str, Any]:
         ]
     )
     from tests.training.rounds.world import a_round  # which makes its models here
+    from tests.training.scoring.world import a_scoring
     from tests.training.studies.world import a_study
 
     study = a_study(workspace, manager, base=model)
     prompt_map = a_map(workspace, manager)
     return {
+        "scoring": a_scoring(workspace, manager).pk,
         "study": study.pk,
         "map": prompt_map.pk,
         "round": a_round(workspace, manager, base=model).pk,

@@ -1,14 +1,8 @@
 """The job behind a held-out score: a reward model or a judge looks at a run's answers."""
 
 import json
-import sys
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
-
-from django.conf import settings
-from django.utils.translation import gettext as _
 
 from annotation.domain.verdicts import VerdictFormat, strict_verdict
 from training.actions.ask import fill_batch
@@ -23,11 +17,9 @@ from training.models import (
     HeldOutScore,
     MeasureKind,
 )
-from webapp.jobs import JobFailed, Work
-from webapp.jobs.supervise import Tail
+from training.scoring.reward_process import score_rows
+from webapp.jobs import Work
 
-SCORES_AT_ONCE = 8  # answers that the reward model reads together
-SILENT_SECONDS = 900.0  # loading the largest model
 JUDGE_TOKENS = 512
 LONGEST_ANSWER = 8000  # characters that a judge is shown
 # The single-answer prompt of MT-Bench (arXiv:2306.05685, Figure 6), in our words.
@@ -76,53 +68,20 @@ def _keep(work: Work, measure: HeldOutMeasure, values: Iterable[tuple[int, float
         )
 
 
-# ---- a reward model, in a process of its own
+# ---- a reward model
 
 
 def _by_reward_model(work: Work, measure: HeldOutMeasure, answers: list[Answer]) -> None:
     assert measure.reward is not None
-    work.progress(0, len(answers), _("Loading the reward model"))
-    try:
-        model = measure.reward.folder()
-    except (OSError, ValueError) as gone:
-        raise JobFailed(
-            _("The files of %(model)s cannot be read: %(why)s")
-            % {"model": measure.reward, "why": gone}
-        ) from None
-    done = 0
-
-    def heard(lines: list[bytes]) -> None:
-        nonlocal done
-        said = [json.loads(line) for line in lines]
-        _keep(work, measure, ((one["id"], one["score"]) for one in said))
-        done += len(said)
-        work.progress(done, len(answers), _("Scoring"))
-
-    with tempfile.TemporaryDirectory(prefix="rondo-scoring-") as name:
-        folder = Path(name)
-        given = {"model": str(model), "sha256": measure.reward.sha256, "batch_size": SCORES_AT_ONCE}
-        (folder / "scoring.json").write_text(json.dumps(given))
-        (folder / "answers.jsonl").write_text("".join(map(_row, answers)))
-        ended = work.supervise(
-            [sys.executable, "-m", "training.trainers.scoring", str(folder)],
-            folder=settings.BASE_DIR,
-            log=folder / "log",
-            events=Tail(folder / "events.jsonl"),
-            on_lines=heard,
-            stall_seconds=SILENT_SECONDS,
-        )
-        said = (folder / "log").read_text(errors="replace")
-    if ended.code:
-        raise JobFailed(
-            _("The reward model could not score: %(why)s")
-            % {"why": (said.strip().splitlines() or [str(ended.code)])[-1][:300]},
-            detail=said,
-        )
-
-
-def _row(answer: Answer) -> str:
-    prompt: Any = json.loads(answer.prompt) if answer.is_chat else answer.prompt
-    return json.dumps({"id": answer.pk, "prompt": prompt, "completion": answer.text}) + "\n"
+    rows = [
+        {
+            "id": answer.pk,
+            "prompt": json.loads(answer.prompt) if answer.is_chat else answer.prompt,
+            "completion": answer.text,
+        }
+        for answer in answers
+    ]
+    score_rows(work, measure.reward, rows, lambda values: _keep(work, measure, values))
 
 
 # ---- a judge

@@ -44,6 +44,7 @@ from training.models.runs import (
     SavedConfig,
     TrainingRun,
 )
+from training.models.scores import RewardScore, Scoring
 from training.models.snapshots import (
     DatasetSnapshot,
     SnapshotExport,
@@ -95,6 +96,7 @@ __all__ = [
     "PromptMap",
     "PromptStyle",
     "Purpose",
+    "RewardScore",
     "Round",
     "RoundRun",
     "RoundSnapshot",
@@ -104,6 +106,7 @@ __all__ = [
     "RunMetric",
     "RunModel",
     "SavedConfig",
+    "Scoring",
     "SeedRole",
     "Server",
     "SnapshotExport",

@@ -23,9 +23,12 @@ from training.actions.trial import (
 )
 from training.generate.probes import BY_NAME, PROBES, consistency, continued, follows_twin
 from training.model_queries import trials_in
-from training.models import GenerationState, Trial, TrialColumn
+from training.models import GenerationState, Scoring, Trial, TrialColumn
 from training.playground_forms import PlaygroundForm, SettingsForm
+from training.scoring.forms import ScoreForm
+from training.scoring.queries import scores_of_trial
 from training.waiting import why_waiting
+from webapp.jobs.models import State as JobState
 from webapp.rendering import Rendered, render_markdown
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
@@ -42,6 +45,7 @@ class Shown:
     remark: str  # why it looks like a continuation
     waits: str  # why nothing comes yet
     seconds: float | None
+    scores: list[tuple[str, float | None, bool]]  # reward model, score, the highest of all
     key: uuid.UUID = field(default_factory=uuid.uuid4)  # of the demonstration made of it
 
     @property
@@ -86,17 +90,26 @@ def trial(request: HttpRequest, workspace: Workspace, trial: int) -> HttpRespons
     found = get_object_or_404(Trial, workspace=workspace, pk=trial)
     shown = _columns(found)
     ended = all(one.row.is_finished for one in shown)
+    scoring = [
+        each.job
+        for each in Scoring.objects.filter(trial=found).select_related("job")
+        if each.job is not None
+    ]
+    moves = not ended or not all(job.is_finished for job in scoring)
     campaigns = Campaign.objects.filter(workspace=workspace).exclude(state=State.CLOSED)
     context = {
         "trial": found,
         "shown": shown,
         "ended": ended,
+        "moves": moves,
+        "score_form": ScoreForm(workspace),
+        "scoring_jobs": [job for job in scoring if job.state != JobState.DONE],
         "good": any(one.row.state == GenerationState.DONE for one in shown),
         "prompt": _prompt(found),
         "campaigns": campaigns.exclude(kind=Kind.DEMONSTRATION),
     }
     if request.headers.get("HX-Request"):
-        status = STOP_POLLING if ended else 200
+        status = 200 if moves else STOP_POLLING
         return render(request, "training/_trial.html", context, status=status)
     context |= {
         "form": PlaygroundForm(workspace=workspace, initial=_again(found, shown)),
@@ -125,6 +138,7 @@ def _again(found: Trial, shown: list[Shown]) -> dict[str, Any]:
 def _columns(found: Trial) -> list[Shown]:
     columns = list(found.columns.select_related("endpoint", "generation").order_by("pk"))
     waits = why_waiting(column.generation for column in columns)
+    scores = scores_of_trial(found)
     shown = []
     for column in columns:
         row = column.generation
@@ -137,6 +151,7 @@ def _columns(found: Trial) -> list[Shown]:
                 (continued(_prompt(found), row.text) or "") if done else "",
                 waits.get(row.pk, ""),
                 took.total_seconds() if took else None,
+                scores.get(row.pk, []),
             )
         )
     return shown

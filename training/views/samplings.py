@@ -14,8 +14,10 @@ from training.access import MANAGES, READS
 from training.actions.sample import PURPOSE, sample
 from training.generate.claims import spent_in
 from training.model_queries import askable, batch_by_model, batches_in
-from training.models import Batch
+from training.models import Batch, Scoring
 from training.playground_forms import SampleForm
+from training.scoring.forms import CheckForm, ScoreForm
+from training.scoring.queries import summaries
 from webapp.jobs.actions.cancel import cancel
 from webapp.jobs.actions.retry import retry
 from webapp.jobs.models import State
@@ -69,7 +71,13 @@ def sampling(request: HttpRequest, workspace: Workspace, batch: int) -> HttpResp
     found = get_object_or_404(batches_in(workspace), pk=batch)
     job = found.job
     ended = job is None or job.is_finished
+    scores = [
+        {**vars(one), "working": one.working, "check": _check(one.scoring)}
+        for one in summaries(found)
+    ]
     context: dict[str, Any] = {
+        "summaries": scores,
+        "score_form": ScoreForm(workspace),
         "batch": found,
         "job": job,
         "models": batch_by_model(found),
@@ -84,8 +92,15 @@ def sampling(request: HttpRequest, workspace: Workspace, batch: int) -> HttpResp
         "chosen": PromptFilter.from_json(found.settings.get("filter") or {}),
     }
     if request.headers.get("HX-Request"):
-        return render(request, "training/_sampling.html", context, status=286 if ended else 200)
+        over = ended and not any(one["working"] for one in scores)
+        return render(request, "training/_sampling.html", context, status=286 if over else 200)
+    context["moves"] = not ended or any(one["working"] for one in scores)
     return render(request, "training/sampling.html", context)
+
+
+def _check(scoring: Scoring) -> CheckForm | None:
+    """The form that opens its campaign; none once it is there."""
+    return CheckForm(scoring) if scoring.check_campaign_id is None else None
 
 
 @workspace_page(*MANAGES, methods=("POST",))

@@ -1,0 +1,31 @@
+"""What a manager says: who scores, and where people check it."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from training.models import ModelKind, ModelVersion, Scoring
+from training.run_queries import ready_models
+from webapp.workspaces.models import Workspace
+
+
+class ScoreForm(forms.Form):
+    reward = forms.ModelChoiceField(ModelVersion.objects.none(), label=_("Reward model"))
+
+    def __init__(self, workspace: Workspace, *args: Any) -> None:
+        super().__init__(*args)
+        found = ready_models(workspace, ModelKind.REWARD)
+        self.fields["reward"].queryset = found  # type: ignore[attr-defined]
+        self.has_choices = found.exists()
+
+
+class CheckForm(forms.Form):
+    name = forms.CharField(label=_("Name of the campaign"), max_length=100)
+    overlap = forms.IntegerField(
+        label=_("People for each pair"), min_value=1, max_value=20, initial=1
+    )
+
+    def __init__(self, scoring: Scoring, *args: Any) -> None:
+        super().__init__(*args, auto_id=f"check-{scoring.pk}-%s")  # type: ignore[misc]
+        self.fields["name"].initial = f"{scoring.batch}: {scoring.reward}"[:100]
