@@ -446,7 +446,7 @@ api_models                           GET    401 403 200 200 404 200 200 200 401
 api_models                           POST   401 403 403 201 404 201 403 201 401
 api_model                            GET    401 403 200 200 404 200 200 200 401
 api_model                            PATCH  401 403 403 200 404 200 403 200 401
-api_model                            DELETE 401 403 403 200 404 200 403 200 401
+api_model                            DELETE 401 403 403 204 404 204 403 204 401
 api_scorings                         GET    401 403 200 200 404 200 200 200 401
 api_scorings                         POST   401 403 403 201 404 201 403 201 401
 api_scoring                          GET    401 403 200 200 404 200 200 200 401
@@ -632,6 +632,16 @@ def a_launch_over_rest(world: World) -> dict[str, Any]:
     form = a_launch(world)
     snapshots = {"train": form["data.train"]}
     return {"name": "another", "method": "sft", "base": form["base"], "snapshots": snapshots}
+
+
+def unused_model(world: World) -> None:
+    """No unfinished run needs it."""
+    from training.models import ModelVersion, RunModel
+    from webapp.jobs.models import Job
+
+    kept = ModelVersion.objects.get(pk=world.kwargs["model"])
+    jobs = RunModel.objects.filter(version=kept).values("run__job")
+    Job.objects.filter(pk__in=jobs).update(state="cancelled", finished_at=Now())
 
 
 def to_score(world: World) -> dict[str, Any]:
@@ -913,6 +923,7 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:model_change", "POST"): Setup({"stage": "current", "note": "Good."}),
     ("training:run_new", "POST"): Setup(a_launch),
     ("api_models", "POST"): Setup({"name": "mine", "repository": "owner/model"}),
+    ("api_model", "DELETE"): Setup(before=unused_model),
     ("api_model", "PATCH"): Setup({"stage": "current", "note": "Good."}),
     ("api_pushes", "POST"): Setup({"repository": "owner/model", "token": "letters-of-a-test"}),
     ("api_runs", "POST"): Setup(a_launch_over_rest),

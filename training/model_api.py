@@ -121,12 +121,11 @@ class ModelEndpointView(Endpoint):
 
     @extend_schema(
         summary="Delete the files of a model; its entry and its lineage stay",
-        responses={200: ModelRow},
+        responses={204: None},
     )
     def delete(self, request: Request, slug: str, model: int) -> Response:
-        version = _version(request, slug, model, MANAGES)
-        self.serializer_class = ModelRow
-        return self.one(delete_model(version=version, by=person_of(request)))
+        delete_model(version=_version(request, slug, model, MANAGES), by=person_of(request))
+        return Response(status=204)
 
 
 class PushesEndpoint(Endpoint):
