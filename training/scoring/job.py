@@ -3,8 +3,8 @@
 from typing import Any
 
 from training.models import RewardScore, Scoring
-from training.scoring.queries import unscored
 from training.scoring.reward_process import score_rows
+from training.scoring.unscored import unscored
 from webapp.jobs import Work
 
 

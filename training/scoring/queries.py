@@ -1,4 +1,4 @@
-"""Reads of scores: what waits for one, what a sampling's come to, and what people said of them."""
+"""Reads of scores: what a sampling's come to, and what people said of them."""
 
 import random
 from collections import defaultdict
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from annotation.domain.proportions import Share, share
 from annotation.models import Comparison, Completion
@@ -15,8 +15,6 @@ from annotation.queries import current
 from training.models import (
     Batch,
     BatchEntry,
-    Generation,
-    GenerationState,
     RewardScore,
     Scoring,
     Trial,
@@ -53,16 +51,6 @@ class Summary:
     @property
     def working(self) -> bool:
         return self.scoring.job is not None and not self.scoring.job.is_finished
-
-
-def unscored(scoring: Scoring) -> QuerySet[Generation]:
-    """The answers that its reward model has not seen."""
-    if scoring.trial is None:
-        found = Generation.objects.filter(entries__batch=scoring.batch)
-    else:
-        found = Generation.objects.filter(pk__in=scoring.trial.columns.values("generation"))
-    seen = RewardScore.objects.filter(generation=OuterRef("pk"), reward=scoring.reward_id)
-    return found.filter(~Exists(seen), state=GenerationState.DONE).order_by("pk")
 
 
 def scorings_of(batch: Batch) -> QuerySet[Scoring]:

@@ -10,7 +10,7 @@ from tests.training.rounds.world import answered, ended
 from training.actions.sample import SamplePlan, sample
 from training.models import Batch, ModelVersion, RewardScore, Scoring
 from training.scoring.actions.start_scoring import start_scoring
-from training.scoring.queries import unscored
+from training.scoring.unscored import unscored
 from webapp.workspaces.models import Workspace
 
 

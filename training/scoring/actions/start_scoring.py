@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from training.models import Batch, ModelKind, ModelVersion, Scoring, Trial
-from training.scoring.queries import unscored
+from training.scoring.unscored import unscored
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
 
