@@ -22,6 +22,7 @@
   let grid = null;
   let sprites = [];
   let drawing = false;
+  let atHome = true; // nobody has moved the map: it fills its place, whatever size that gets
   const texts = new Map();
 
   // ---- colours: those of the design, drawn once as small pictures of a dot
@@ -66,7 +67,7 @@
     // A point of many prompts is larger: 1, 2 to 4, 5 to 19, 20 and more.
     sprites = colour.of.map((each) => ({
       plain: [2.5, 3.5, 5, 7].map((radius) => dot(each, radius)),
-      picked: [3.5, 4.5, 6, 8].map((radius) => dot(each, radius, colour.accent)),
+      picked: [3.5, 4.5, 6, 8].map((radius) => dot(each, radius, colour.ink)),
     }));
     sprites.lasso = colour.accent;
   }
@@ -88,6 +89,7 @@
     pen.clearRect(0, 0, width, height);
     for (const again of [false, true]) {
       if (again && !picked.size) break;
+      pen.globalAlpha = picked.size && !again ? 0.35 : 1; // what is not picked steps back
       for (const at of order) {
         if (picked.has(at) !== again || !shown.has(kinds[at])) continue;
         const x = points.x[at] * view.scale + view.x;
@@ -99,6 +101,7 @@
         );
       }
     }
+    pen.globalAlpha = 1;
     if (lasso && lasso.length > 1) {
       pen.beginPath();
       lasso.forEach(([x, y], at) => (at ? pen.lineTo(x, y) : pen.moveTo(x, y)));
@@ -121,6 +124,7 @@
   }
 
   function moved() {
+    atHome = false;
     grid = null;
     hover.hidden = true;
     redraw();
@@ -137,6 +141,7 @@
       y: height / 2 - (scale * (top + bottom)) / 2,
     };
     moved();
+    atHome = true;
   }
 
   function zoom(by, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
@@ -404,7 +409,7 @@
     shown = new Set([...Array(sets + 1).keys()]);
     prepare();
     whole();
-    new ResizeObserver(moved).observe(canvas);
+    new ResizeObserver(() => (atHome ? whole() : moved())).observe(canvas);
     const again = () => {
       prepare();
       redraw();
