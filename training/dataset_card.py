@@ -103,10 +103,11 @@ def _splits(plan: ExportPlan, tally: Tally) -> str:
         ("split", "rows"), [(name, f"{rows:,}") for name, rows in tally.splits().items()]
     )
     salt = f" and the salt `{_plain(plan.salt)}`" if plan.salt else ""
+    what, rows = ("prompt", "prompt") if not plan.by_task else ("task's name", "task")
     return (
-        f"{table}\n\nBy the SHA-256 of the prompt{salt}: {plan.validation_share:.1%} of the "
-        "prompts are validation, and those that are marked so. All rows of a prompt are on one "
-        "side."
+        f"{table}\n\nBy the SHA-256 of the {what}{salt}: {plan.validation_share:.1%} of the "
+        f"{rows}s are validation, and the prompts that are marked so. All rows of a {rows} are on "
+        "one side."
     )
 
 

@@ -60,6 +60,12 @@ class SettingsBody(Strict):
     validation_share = serializers.FloatField(required=False, min_value=0, max_value=1)
     salt = serializers.CharField(required=False, max_length=60, allow_blank=True)
     people = serializers.BooleanField(required=False, help_text="Number the annotators")
+    by_task = serializers.BooleanField(
+        required=False, help_text="Hold out whole tasks (metadata's task, else the source)"
+    )
+    rationales = serializers.BooleanField(
+        required=False, help_text="Write a demonstration's rationale before its answer"
+    )
 
 
 class SnapshotBody(Strict):

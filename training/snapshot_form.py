@@ -113,9 +113,24 @@ class SnapshotForm(forms.Form):
         label=_("Number the annotators (person-1, person-2 …)"), required=False, initial=True
     )
 
+    by_task = forms.BooleanField(
+        label=_("Hold out whole tasks, not single prompts"),
+        required=False,
+        help_text=_(
+            "The per cent are then of tasks, and a task's prompts are all on one side: what is "
+            "measured is how the model does on tasks it has not seen. A prompt's task is what its "
+            "import calls so, else its source."
+        ),
+    )
+    rationales = forms.BooleanField(
+        label=_("Write the reasoning before the answer"),
+        required=False,
+        help_text=_("Of demonstrations that came with one (chain of thought)."),
+    )
+
     JUDGEMENTS = ("campaign", "judged_by", "annotator", "generator", "strength", "since", "until")
     PROMPTS = ("q", "tag", "source", "use_case", "language", "split")
-    WRITING = ("ties", "margins", "shape", "validation", "people")
+    WRITING = ("ties", "margins", "shape", "validation", "by_task", "rationales", "people")
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -172,7 +187,7 @@ def read_choice(params: QueryDict) -> tuple[ExportPlan, JudgementFilter]:
         ) from None
     settings = {name: params[name] for name in ("ties", "margins", "shape") if params.get(name)} | {
         "validation_share": round(per_cent / 100, 6),
-        "people": params.get("people") == "on",
+        **{name: params.get(name) == "on" for name in ("people", "by_task", "rationales")},
     }
     kind = params.get("type") or Kind.PREFERENCE.value
     return ExportPlan.from_settings(kind, settings), JudgementFilter.from_params(params)

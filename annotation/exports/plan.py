@@ -63,6 +63,9 @@ class ExportPlan:
     validation_share: 0 to 1 of the prompts, by their hash and `salt`, are validation; prompts that
     are marked as validation always are. people: name annotators, as person-1, person-2 ... in the
     order of their addresses (imported labels stay as they are); without it the column is empty.
+    by_task: the share is of tasks, by their names, and all prompts of one are on one side: a
+    prompt's task is what its metadata calls so, else its source. rationales: a demonstration that
+    came with its reasoning is written with it, before the answer.
     """
 
     kind: Kind
@@ -72,6 +75,8 @@ class ExportPlan:
     validation_share: float = 0.05
     salt: str = ""
     people: bool = True
+    by_task: bool = False
+    rationales: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.validation_share <= 1.0:
@@ -108,8 +113,9 @@ class ExportPlan:
             raise ValidationError(_("The validation share is a number between 0 and 1."))
         if not isinstance(read.get("salt", ""), str):
             raise ValidationError(_("The salt is a text."))
-        if not isinstance(read.get("people", True), bool):
-            raise ValidationError(_("people is true or false."))
+        for name in ("people", "by_task", "rationales"):
+            if not isinstance(read.get(name, True), bool):
+                raise ValidationError(_("%s is true or false.") % name)
         return cls(kind=_one_of("kind", Kind, kind), **read)
 
 

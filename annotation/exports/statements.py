@@ -32,13 +32,16 @@ FROM annotation_prompt prompt
 LEFT JOIN export_kept_out kept ON kept.prompt_id = prompt.id
 CROSS JOIN LATERAL (
     SELECT CASE WHEN prompt.split = 'validation' OR substring(sha256(convert_to(
-        %(salt)s || ':' || encode(prompt.text_hash, 'hex'), 'UTF8')) for 8) < %(threshold)s
+        %(salt)s || ':' || {parted_by}, 'UTF8')) for 8) < %(threshold)s
         THEN 'validation' ELSE 'train' END AS split
 ) side
 WHERE prompt.workspace_id = %(workspace)s
     AND EXISTS (SELECT FROM export_ballot ballot WHERE ballot.prompt_id = prompt.id)
 ORDER BY prompt.text_hash OFFSET 0
 """
+_BY_PROMPT = "encode(prompt.text_hash, 'hex')"
+_BY_TASK = "coalesce(nullif(prompt.metadata->>'task', ''), nullif(prompt.source, ''), "
+_BY_TASK += f"{_BY_PROMPT})"
 _CHAT = "prompt.messages::text"
 _PLAIN = "to_json(prompt.messages->0->>'content')::text"
 _NOT_SINGLE = "OR jsonb_array_length(prompt.messages) > 1"
@@ -177,9 +180,11 @@ _GROUP = "CASE WHEN s.grp <> '' THEN s.grp WHEN s.again > 1 THEN s.digest || '-'
 _GROUP += " ELSE s.digest END"
 
 _WRITTEN = """
-SELECT {ballot}, d.text, '' AS model, true AS liked, b.grp AS grp, false AS tie, '' AS strength,
-    {digest} AS digest, 0 AS place, '' AS first_key, '' AS second_key, NULL AS reason
+SELECT {ballot}, {text} AS text, '' AS model, true AS liked, b.grp AS grp, false AS tie,
+    '' AS strength, {digest} AS digest, 0 AS place, '' AS first_key, '' AS second_key, NULL AS reason
 """
+# Null without a rationale, and concat() passes over it.
+_REASONED = "concat(d.metadata->>'rationale' || E'\\n\\n', d.text)"
 _JUDGED = """
 SELECT {ballot}, c.text, c.generator AS model, {liked} AS liked, '' AS grp, false AS tie,
     b.strength, {digest} AS digest, {place} AS place, {key} AS first_key, '' AS second_key,
@@ -240,7 +245,9 @@ def _source(pick: Pick) -> tuple[str, dict[str, Any]]:
     plan = pick.plan
     plain = plan.shape is Shape.PLAIN
     prompts = _PROMPTS.format(
-        prompt=_PLAIN if plain else _CHAT, several=_NOT_SINGLE if plain else ""
+        prompt=_PLAIN if plain else _CHAT,
+        several=_NOT_SINGLE if plain else "",
+        parted_by=_BY_TASK if plan.by_task else _BY_PROMPT,
     )
     parts = {
         Kind.PROMPT_ONLY: lambda: [_PLAIN_PROMPT],
@@ -320,7 +327,9 @@ def _rankings(plan: ExportPlan) -> str:
 def _demonstrations(plan: ExportPlan) -> str:
     written = "encode(sha256(convert_to(d.text, 'UTF8')), 'hex')"
     select = _WRITTEN.format(
-        ballot=_ballot(plan, "demonstration"), digest=_digest(plan, "demonstration", written)
+        ballot=_ballot(plan, "demonstration"),
+        digest=_digest(plan, "demonstration", written),
+        text=_REASONED if plan.rationales else "d.text",
     )
     joins = "JOIN annotation_demonstration d ON d.id = b.id"
     return select + _OF_KIND.format(joins=joins, kind="demonstration")

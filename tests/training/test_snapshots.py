@@ -523,3 +523,55 @@ def test_the_command_says_what_is_wrong(given: dict[str, Any], said: str, tmp_pa
     with pytest.raises(CommandError, match=said):
         call_command("export_data", **options)
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- tasks and reasoning
+def worked_examples(workspace: Workspace) -> None:
+    """Ten tasks of four questions; the odd ones came with their reasoning."""
+    for task in range(10):
+        for number in range(4):
+            prompt = a_prompt(workspace, f"Task {task}, question {number}", source=f"task {task}")
+            reasoned = {"rationale": f"Because {task}."} if number % 2 else {}
+            Demonstration.objects.create(
+                prompt=prompt, text=f"answer {number}", annotator=mia(), metadata=reasoned
+            )
+
+
+def test_whole_tasks_are_held_out_and_not_single_rows() -> None:
+    workspace = a_workspace()
+    mia(workspace)
+    worked_examples(workspace)
+    plain = a_snapshot(workspace, mia(), Kind.PROMPT_COMPLETION, validation_share=0.4)
+    by_task = a_snapshot(
+        workspace, mia(), Kind.PROMPT_COMPLETION, validation_share=0.4, by_task=True
+    )
+    sides: dict[str, dict[str, set[str]]] = {"plain": {}, "by_task": {}}
+    for name, snapshot in (("plain", plain), ("by_task", by_task)):
+        for row in lines_of(snapshot):
+            sides[name].setdefault(row["source"], set()).add(row["split"])
+    assert any(len(side) == 2 for side in sides["plain"].values())
+    assert all(len(side) == 1 for side in sides["by_task"].values())
+    assert {split for side in sides["by_task"].values() for split in side} == {
+        "train",
+        "validation",
+    }
+    assert "40.0% of the tasks" in by_task.card
+    # What a prompt's import calls its task goes before its source.
+    workspace.prompts.update(metadata={"task": "one and the same"})
+    one = a_snapshot(workspace, mia(), Kind.PROMPT_COMPLETION, validation_share=0.4, by_task=True)
+    assert len({row["split"] for row in lines_of(one)}) == 1
+
+
+def test_reasoning_stands_before_the_answer_where_it_is_asked_for() -> None:
+    workspace = a_workspace()
+    mia(workspace)
+    worked_examples(workspace)
+    texts: dict[bool, set[str]] = {}
+    for asked in (False, True):
+        frozen = a_snapshot(workspace, mia(), Kind.PROMPT_COMPLETION, rationales=asked)
+        texts[asked] = {row["completion"][0]["content"] for row in lines_of(frozen)}
+    assert texts[False] == {f"answer {number}" for number in range(4)}
+    assert "Because 7.\n\nanswer 3" in texts[True]
+    assert "answer 2" in texts[True]  # it came without
+    with pytest.raises(ValidationError, match="rationales is true or false"):
+        ExportPlan.from_settings("prompt_completion", {"rationales": "yes"})
