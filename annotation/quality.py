@@ -114,6 +114,11 @@ def agreement_of(votes: Iterable[Vote], seed: int) -> Coefficient:
     return krippendorff_alpha(list(units.values()), Level.NOMINAL, resamples=RESAMPLES, seed=seed)
 
 
+def agreement_of_tiers(units: Iterable[list[int]], seed: int) -> Coefficient:
+    """Krippendorff's alpha, ordinal; units: the tiers that people gave to one answer of an item."""
+    return krippendorff_alpha(list(units), Level.ORDINAL, resamples=RESAMPLES, seed=seed)
+
+
 def _of_comparisons(campaign: Campaign) -> Quality:
     votes = votes_of(campaign)
     counted = [vote for vote in votes if vote.counts and vote.first is None]
@@ -306,9 +311,7 @@ def _of_rankings(campaign: Campaign) -> Quality:
         "ranking__assignment__item_id", "completion_id", "tier"
     ).order_by("pk"):
         tiers[item, completion].append(int(tier or 0))
-    alpha = krippendorff_alpha(
-        list(tiers.values()), Level.ORDINAL, resamples=RESAMPLES, seed=campaign.pk
-    )
+    alpha = agreement_of_tiers(tiers.values(), campaign.pk)
     return Quality(alpha, _with_standings(campaign, _ranking_people(campaign)))
 
 

@@ -1,8 +1,9 @@
 """Who falls below which threshold, and what the figures would be without some people's votes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
+from itertools import combinations
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,8 +12,8 @@ from annotation.domain.aggregation import plurality
 from annotation.domain.agreement import Coefficient
 from annotation.models import Campaign
 from annotation.models.campaigns import Kind
-from annotation.quality import PersonQuality, agreement_of, campaign_quality
-from annotation.votes import Vote, votes_of
+from annotation.quality import PersonQuality, agreement_of, agreement_of_tiers, campaign_quality
+from annotation.votes import Ballot, Vote, ballots_of, votes_of
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ def below(campaign: Campaign, thresholds: Thresholds) -> list[tuple[PersonQualit
 class Figures:
     """What leaves or stays with some people's votes."""
 
-    votes: int
+    votes: int  # or rankings
     items: int  # with at least one vote
     alpha: Coefficient
-    winners: dict[int, Any]  # item -> outcome of most votes, None at a draw
+    winners: dict[Any, Any]  # item, or pair of its answers -> what most said, None at a draw
     shares: dict[str, float]  # writer -> share of its battles won, ties half
 
 
@@ -83,7 +84,8 @@ class Figures:
 class Effect:
     now: Figures
     then: Figures
-    turned: int  # items whose majority changes or goes away
+    turned: int  # items (of rankings: pairs of answers) whose majority changes or goes away
+    ranks: bool = False
 
     @property
     def writers(self) -> list[tuple[str, float, float | None]]:
@@ -95,13 +97,43 @@ class Effect:
 
 def effect_of(campaign: Campaign, without: Set[int]) -> Effect | None:
     """The figures as they are and as they would be; None for kinds without votes to compare."""
-    if campaign.kind != Kind.COMPARISON:
+    if campaign.kind == Kind.RANKING:
+        ballots = [ballot for ballot in ballots_of(campaign) if ballot.counts]
+        now = _ranked(campaign, ballots)
+        then = _ranked(campaign, [one for one in ballots if one.person not in without])
+    elif campaign.kind == Kind.COMPARISON:
+        votes = [vote for vote in votes_of(campaign) if vote.first is None and vote.counts]
+        now = _figures(campaign, votes)
+        then = _figures(campaign, [vote for vote in votes if vote.person not in without])
+    else:
         return None
-    votes = [vote for vote in votes_of(campaign) if vote.first is None and vote.counts]
-    now = _figures(campaign, votes)
-    then = _figures(campaign, [vote for vote in votes if vote.person not in without])
-    turned = sum(then.winners.get(item) != winner for item, winner in now.winners.items())
-    return Effect(now, then, turned)
+    turned = sum(then.winners.get(asked) != winner for asked, winner in now.winners.items())
+    return Effect(now, then, turned, ranks=campaign.kind == Kind.RANKING)
+
+
+def _ranked(campaign: Campaign, ballots: Sequence[Ballot]) -> Figures:
+    """A ranking says something of every two answers that it ranks."""
+    tiers: dict[tuple[int, int], list[int]] = defaultdict(list)
+    orders: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    won: dict[str, float] = defaultdict(float)
+    fought: Counter[str] = Counter()
+    for ballot in ballots:
+        for place in ballot.places:
+            tiers[ballot.item, place.completion].append(place.tier)
+        for one, other in combinations(ballot.places, 2):
+            order = (one.tier > other.tier) - (one.tier < other.tier)
+            orders[ballot.item, one.completion, other.completion].append(order)
+            if one.writer != other.writer:
+                won[one.writer] += (1 - order) / 2
+                won[other.writer] += (1 + order) / 2
+                fought.update((one.writer, other.writer))
+    return Figures(
+        votes=len(ballots),
+        items=len({ballot.item for ballot in ballots}),
+        alpha=agreement_of_tiers(tiers.values(), campaign.pk),
+        winners={pair: plurality(given) for pair, given in orders.items()},
+        shares={writer: won[writer] / n for writer, n in fought.items()},
+    )
 
 
 def _figures(campaign: Campaign, votes: Iterable[Vote]) -> Figures:

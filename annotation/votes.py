@@ -119,6 +119,51 @@ def ranked_votes_of(campaign: Campaign) -> tuple[list[Vote], list[PairVote]]:
     return votes, pairs
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a ranking puts an answer: tier 1 is best."""
+
+    completion: int
+    tier: int
+    writer: str
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """One person's first ranking of an item. places: of the ranked answers, the oldest first."""
+
+    person: int
+    item: int
+    places: tuple[Place, ...]
+    counts: bool  # as Vote.counts
+
+
+def ballots_of(campaign: Campaign) -> list[Ballot]:
+    rankings = (
+        given(answers_of_people(Ranking, campaign))
+        .filter(assignment__repeat_of__isnull=True)
+        .annotate(left_out=Exists(left_out(campaign)))
+        .select_related("assignment")
+        .prefetch_related("entries__completion")
+        .order_by("pk")
+    )
+    return [_ballot(ranking) for ranking in rankings]
+
+
+def _ballot(ranking: Any) -> Ballot:
+    placed = [
+        Place(entry.completion_id, entry.tier, entry.completion.generator)
+        for entry in ranking.entries.all()
+        if entry.tier is not None
+    ]
+    return Ballot(
+        person=ranking.annotator_id,
+        item=ranking.assignment.item_id,
+        places=tuple(sorted(placed, key=lambda place: place.completion)),
+        counts=not ranking.left_out,
+    )
+
+
 def _first_against_last(ranking: Any, first: Any, last: Any, length: int) -> Vote:
     better = {-1: Outcome.LEFT, 0: Outcome.TIE, 1: Outcome.RIGHT}
     outcome = better[(first.tier > last.tier) - (first.tier < last.tier)]

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.urls import reverse
 
 from annotation.actions.assign import assign
 from annotation.actions.set_standing import WORKS, set_standing
 from annotation.actions.submit import Submission, submit
 from annotation.domain import answers
-from annotation.models import Campaign, Comparison
+from annotation.models import Campaign, Comparison, Ranking
+from annotation.models.campaigns import Kind
 from annotation.models.standings import StandingState
 from annotation.quality import campaign_quality
 from annotation.quality_effect import Thresholds, below, effect_of
@@ -80,6 +82,38 @@ def test_the_effect_is_shown_before_anything_is_done(judged: Campaign) -> None:
     assert effect.turned == 0
     assert dict((w, (a, b)) for w, a, b in effect.writers)["model-0"] == (34 / 48, 33 / 36)
     assert current(Comparison.objects.all()).count() == 48
+
+
+def test_the_effect_on_rankings_looks_at_every_pair_of_answers() -> None:
+    """Three people put the oldest answer first and the other two level; Lou turns all around."""
+    workspace = a_workspace()
+    campaign = a_campaign(
+        workspace, mia(workspace), kind=Kind.RANKING, answers=3, items=4, overlap=4
+    )
+    for name in PEOPLE:
+        while (held := assign(campaign=campaign, annotator=who(name))) is not None:
+            best, *rest = sorted(held.shown_order)
+            tiers = ((best,), tuple(rest)) if name != "lou" else (tuple(rest), (best,))
+            sent = Submission(answers.RankedAnswers(tiers), uuid.uuid4(), held.attempt)
+            submit(assignment=held, annotator=who(name), submission=sent)
+    effect = effect_of(campaign, {who("lou").pk})
+    assert (effect.now.votes, effect.then.votes) == (16, 12)
+    assert (effect.now.items, effect.then.items) == (4, 4)
+    assert effect.turned == 0
+    # of 2 battles a ranking model-0 wins both, or with Lou neither; the others tie one, lose one
+    shares = {writer: (now, then) for writer, now, then in effect.writers}
+    assert shares["model-0"] == (24 / 32, 1.0)
+    assert shares["model-1"] == ((12 * 0.5 + 4 * 1.5) / 32, 0.25)
+    assert effect.then.alpha.value == 1.0
+    assert effect.now.alpha.value < 0.5
+    # with two others left, Lou's side is a draw with one of them and the majority goes away
+    fewer = effect_of(campaign, {who(name).pk for name in PEOPLE if name not in ("ann", "lou")})
+    assert fewer.turned == 4 * 2, "the best answer against each of two; the tie stays"
+    page = log_in(Client(), mia(workspace)).get(
+        reverse("annotation:standing", args=[workspace.slug, campaign.pk, who("lou").pk])
+    )
+    assert "Pairs of answers whose majority changes" in page.content.decode()
+    assert Ranking.objects.count() == 16, "nothing was done"
 
 
 def test_votes_leave_every_figure_and_come_back(judged: Campaign) -> None:
