@@ -88,4 +88,5 @@ urlpatterns = [
     path("work/<int:pk>/<int:assignment_pk>/submit/", work.work_submit, name="work_submit"),
     path("work/<int:pk>/<int:assignment_pk>/skip/", work.work_skip, name="work_skip"),
     path("work/<int:pk>/<int:assignment_pk>/draft/", work.work_draft, name="work_draft"),
+    path("work/<int:pk>/nearness/", work.work_nearness, name="work_nearness"),
 ]

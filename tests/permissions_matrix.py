@@ -224,6 +224,7 @@ annotation:work_undo                 POST   302 302 403 302 404 302 302 302 302
 annotation:work_submit               POST   302 422 403 302 404 302 302 302 302
 annotation:work_skip                 POST   302 302 403 302 404 302 302 302 302
 annotation:work_draft                POST   302 200 403 200 404 200 302 302 302
+annotation:work_nearness             POST   302 200 403 200 404 200 302 302 302
 training:models                      GET    302 403 200 200 404 200 302 302 302
 training:model_import                GET    302 403 403 200 404 200 302 302 302
 training:model_import                POST   302 403 403 302 404 302 302 302 302
@@ -901,6 +902,7 @@ SETUPS: dict[tuple[str, str], Setup] = {
             {"prompt", "use_case", "verdict", "text", "choice", "comment", "strength"}
         ),
     ),
+    ("annotation:work_nearness", "POST"): Setup({"text": "Tell me a short fact."}),
     ("api_submit", "POST"): Setup(
         {"key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d11", "attempt": 1, "choice": "left"}
     ),

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from annotation.actions.create_prompt import create_prompt
 from annotation.domain import answers
 from annotation.domain.few_shot import expand
-from annotation.models import Assignment, Demonstration, Prompt
+from annotation.models import Assignment, Campaign, Demonstration, Prompt
 
 Written = answers.WrittenPrompt | answers.FewShot
 FEW_SHOT = "few_shot"  # in Demonstration.metadata: what was typed, at the first pair in full
@@ -39,7 +39,7 @@ def keep_written(
             by=annotator,
             messages=[{"role": "user", "content": text}],
             use_case=getattr(answer, "use_case", ""),
-            source=f"campaign: {campaign.name}",
+            source=source_of(campaign),
         )
         if not new and prompt.retired_at is not None and prompt.created_by_id == annotator.pk:
             Prompt.objects.filter(pk=prompt.pk).update(retired_at=None)  # corrected back
@@ -59,6 +59,11 @@ def keep_written(
     Demonstration.objects.filter(pk__in=[row.pk for row in before[1:]]).update(withdrawn_at=Now())
     _retire_unused({row.prompt_id for row in before} - {row.prompt_id for row in rows}, annotator)
     return rows[0]
+
+
+def source_of(campaign: Campaign) -> str:
+    """What Prompt.source says of the prompts that a campaign made."""
+    return f"campaign: {campaign.name}"
 
 
 def is_the_same(before: Demonstration, answer: Written) -> bool:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from annotation.access import WORKS, campaigns_to_work_in
 from annotation.actions.assign import assign
+from annotation.actions.keep_written import source_of
 from annotation.actions.save_draft import DraftConflict, save_draft
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
@@ -25,7 +26,8 @@ from annotation.domain.answers import Unanswered
 from annotation.domain.gold import in_words
 from annotation.models import Assignment, Campaign, Draft
 from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import Purpose, State
+from annotation.models.campaigns import WRITES_PROMPTS, Purpose, State
+from annotation.nearness import nearest_prompt
 from annotation.queries import done_today, held_assignment, progress
 from annotation.ratings import ratings_in
 from annotation.reviews import open_return, returns_waiting
@@ -35,6 +37,8 @@ from annotation.work_form import read_submission, typed_fields
 from webapp.rendering import render_markdown
 from webapp.workspaces.access import person_of, workspace_page
 from webapp.workspaces.models import Workspace
+
+SHOWN = 200  # characters of a near prompt
 
 
 def _campaign(request: HttpRequest, workspace: Workspace, pk: int) -> Any:
@@ -181,6 +185,25 @@ def work_draft(
 
 
 @workspace_page(*WORKS, methods=("POST",))
+def work_nearness(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    """How near a text of one's own comes to the prompts there are. Only the campaign's own texts
+    are shown: what else is in the workspace may be kept from the people who work in it."""
+    campaign = _campaign(request, workspace, pk)
+    found = nearest_prompt(workspace.pk, request.POST.get("text", "").replace("\0", ""))
+    if found is None:
+        return JsonResponse({"score": None, "sentence": "", "text": ""})
+    share = round(100 * found.score)
+    sentence = (
+        _("%(share)s %% like the nearest prompt there is: almost the same. Write another one.")
+        if found.almost_the_same
+        else _("%(share)s %% like the nearest prompt there is.")
+    )
+    text = found.text[:SHOWN] if found.source == source_of(campaign) else ""
+    answer = {"score": round(found.score, 2), "sentence": sentence % {"share": share}}
+    return JsonResponse({**answer, "text": text})
+
+
+@workspace_page(*WORKS, methods=("POST",))
 def work_undo(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
     campaign = _campaign(request, workspace, pk)
     try:
@@ -238,6 +261,9 @@ def _item(
         "submit_url": reverse("annotation:work_submit", args=base),
         "skip_url": reverse("annotation:work_skip", args=base),
         "draft_url": reverse("annotation:work_draft", args=base),
+        "nearness_url": reverse("annotation:work_nearness", args=base[:2])
+        if campaign.kind in WRITES_PROMPTS
+        else "",
     }
 
 

@@ -1,21 +1,25 @@
 """Own prompts for a use case, and few-shot examples: kept, refused, corrected, exported."""
 
 import json
+import random
 import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from annotation.actions.assign import assign
 from annotation.actions.undo import undo
 from annotation.actions.withdraw import withdraw_person
 from annotation.domain.few_shot import expand
+from annotation.domain.text_similarity import rouge_l
 from annotation.exports.plan import Kind as Exported
 from annotation.models import Assignment, Campaign, Demonstration, Draft, Prompt
 from annotation.models.campaigns import Kind
+from annotation.nearness import nearest_prompt
 from annotation.queries import current
-from tests.annotation.material import a_campaign
+from tests.annotation.material import a_campaign, a_prompt
 from tests.cast import a_workspace, ann, log_in, mia
 from tests.training.snapshots import a_snapshot
 from training.snapshot_files import blocks
@@ -182,3 +186,68 @@ def test_a_manager_opens_both_on_the_page_and_programs_write_too() -> None:
     answer = manager.post(address, body, content_type="application/json")
     assert answer.status_code == 201, answer.content
     assert Demonstration.objects.count() == 3
+
+
+# ---- the diversity meter
+def near(client: Client, base: str, text: str) -> Any:
+    return client.post(f"{base}nearness/", {"text": text}).json()
+
+
+def test_the_meter_says_how_near_a_prompt_comes_to_those_there_are() -> None:
+    client, campaign, _held, base = anns(kind=Kind.WRITING, items=2)
+    a_prompt(campaign.workspace, "Write a short poem about the cold northern sea.")
+    a_prompt(campaign.workspace, "Translate the sentence into Finnish.")
+    a_prompt(a_workspace("Tea spoons"), "Write a long poem about the warm southern sea.")
+    same = near(client, base, "Write a short poem about the cold northern sea.")
+    assert same["score"] == 1.0
+    assert "almost the same" in same["sentence"]
+    # 7 of 9 words of each in order: P = R = F = 7 / 9; the other workspace's is nearer still
+    assert near(client, base, "Write a long poem about the warm northern sea")["score"] == 0.78
+    assert near(client, base, "Explain gravity to children please")["score"] == 0.0
+    assert near(client, base, "Write a")["score"] is None
+    assert near(client, base, "")["score"] is None
+    assert near(client, base, "a\0b c d")["score"] == 0.0
+
+
+def test_the_meter_shows_the_campaigns_own_texts_only() -> None:
+    client, campaign, held, base = anns(kind=Kind.WRITING, items=2)
+    a_prompt(campaign.workspace, "Name the seven secret seas of the exam.")
+    sent(client, base, held, prompt="Name four rivers of the north.", text="Ob, Lena, Volga, Don.")
+    kept_back = near(client, base, "Name the seven secret seas of the world.")
+    assert (kept_back["score"], kept_back["text"]) == (0.88, "")
+    assert near(client, base, "Name four rivers of the south.")["text"].startswith("Name four riv")
+
+
+def test_the_meter_reads_scripts_beyond_latin() -> None:
+    client, campaign, _held, base = anns(kind=Kind.WRITING, items=1)
+    a_prompt(campaign.workspace, "Напиши короткое стихотворение о море")
+    assert near(client, base, "Напиши короткое стихотворение о море!")["score"] == 1.0
+    assert 0.4 < near(client, base, "Напиши длинное стихотворение о горе")["score"] < 1.0
+
+
+def test_the_meter_finds_the_nearest_of_many() -> None:
+    """Beside a full scan: never above it, mostly the same, never far below."""
+    workspace = a_workspace()
+    chance = random.Random(7)
+    words = [f"word{number}" for number in range(300)]
+    often = [1 / (rank + 1) for rank in range(300)]  # as in texts of people
+
+    def a_text() -> str:
+        return " ".join(chance.choices(words, often, k=chance.randint(5, 12)))
+
+    texts = [a_text() for _ in range(1500)]
+    Prompt.objects.bulk_create(
+        Prompt(workspace=workspace, messages=[], text=text, text_hash=str(number).encode())
+        for number, text in enumerate(texts)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE annotation_prompt")
+    exact = []
+    for _ in range(40):
+        asked = a_text()
+        found = nearest_prompt(workspace.pk, asked)
+        assert found is not None
+        best = max(rouge_l(text, asked).f for text in texts)
+        assert best - 0.1 < found.score <= best
+        exact.append(found.score == best)
+    assert sum(exact) >= 30
