@@ -7,6 +7,7 @@ score is of the nearest one found: never too high, and rarely too low.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -71,7 +72,7 @@ def nearest_prompt(workspace_id: int, text: str) -> Nearest | None:
     words = list(dict.fromkeys(words_of(text)))
     if len(words) < FEWEST_WORDS:
         return None
-    asked = {
+    asked: dict[str, Any] = {
         "words": words,
         "workspace": workspace_id,
         "rarest": RAREST,

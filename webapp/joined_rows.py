@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 from django.db.models.base import ModelState
 
@@ -55,7 +55,7 @@ def _stored(model: type[Model], names: Sequence[str], values: Sequence[Any]) -> 
     made = model.__new__(model)
     made.__dict__.update(zip(names, values, strict=True))
     made._state = ModelState()
-    made._state.adding, made._state.db = False, connection.alias
+    made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
     return made
 
 
@@ -68,8 +68,9 @@ def insertion(model: type[Model]) -> tuple[str, str]:
 
 def stored_values(row: Model) -> dict[str, Any]:
     """What save() would write of a new row, by column: the values for insertion()."""
+    database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each field
     return {
-        str(field.column): field.get_db_prep_save(field.pre_save(row, True), connection)
+        str(field.column): field.get_db_prep_save(field.pre_save(row, True), database)
         for field in row._meta.concrete_fields
         if not field.primary_key
     }
