@@ -17,12 +17,15 @@ class TrainingConfig(AppConfig):
         from training.access import MANAGES, READS, WORKS
         from training.answer_questions import answer, names
         from training.holders import holding
+        from training.home import stage_map
         from webapp import navigation
         from webapp.jobs.watch import watch
+        from webapp.workspaces import home
 
         holders.register(holding)
         answerers.register(answer, names)
         watch("rounds", drive_rounds)
+        home.register(20, stage_map)
 
         navigation.register(14, _("Arena"), "training:arena", WORKS, icon="compare")
         navigation.register(28, _("Snapshots"), "training:snapshots", tuple(READS), icon="file")

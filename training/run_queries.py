@@ -4,8 +4,6 @@ from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from training.models import ModelKind, ModelVersion, TrainingRun, VersionState
-from webapp.jobs.models import Queue, State
-from webapp.jobs.queries import Outlook
 from webapp.workspaces.models import Workspace
 
 
@@ -37,24 +35,3 @@ def runs_in(workspace: Workspace) -> QuerySet[TrainingRun]:
 def run_of(workspace: Workspace, pk: int) -> TrainingRun:
     """Raises Http404."""
     return get_object_or_404(runs_in(workspace), pk=pk)
-
-
-def expected_start(run: TrainingRun, outlook: Outlook) -> int | None:
-    """In how many seconds a queued run will begin; None when nobody can say.
-
-    Runs ahead of it take what they say they still need, spread over the workers that are there.
-    """
-    job = run.job
-    workers = outlook.there.get(Queue.GPU, 0)
-    if job is None or job.state != State.QUEUED or not workers:
-        return None
-    ahead = TrainingRun.objects.filter(
-        Q(job__state=State.RUNNING) | Q(job__state=State.QUEUED, job__lt=job.pk)
-    ).values_list("job__state", "eta_seconds")
-    running = [eta for state, eta in ahead if state == State.RUNNING]
-    queued = [eta for state, eta in ahead if state == State.QUEUED]
-    if any(eta is None for eta in running) or queued:
-        return None  # how long a run takes is known once it moves
-    if len(running) < workers:
-        return 0
-    return int(min(eta for eta in running if eta is not None))

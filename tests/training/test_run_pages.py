@@ -22,10 +22,12 @@ from training.actions.launch import LaunchPlan, launch, start_awaiting
 from training.actions.launch_recipe import launch_recipe
 from training.models import RunEvent, RunMetric, SavedConfig, TrainingRun
 from training.presets import recipe_named
+from training.queue_times import expected_starts
 from training.run_estimate import arithmetic, estimate
 from training.run_form import RunForm
 from training.trainers.run_config import describe
-from webapp.jobs.models import Job
+from webapp.jobs.models import Job, Worker
+from webapp.jobs.queries import Outlook
 
 pytestmark = pytest.mark.django_db
 
@@ -312,3 +314,42 @@ def test_a_queued_run_is_stopped_at_once_and_may_be_started_again() -> None:
     assert "Start again" in page(client, "run", workspace, run.pk)
     client.post(reverse("training:run_resume", args=[workspace.slug, run.pk]))
     assert TrainingRun.objects.get().state == "queued"
+
+
+def test_the_queue_says_when_a_run_will_begin_by_what_those_ahead_take() -> None:
+    workspace = a_workspace()
+    client = manager_of(workspace)
+    base = a_model(workspace, mia())
+    data = frozen(workspace, mia(), "prompt_completion", DEMONSTRATIONS * 10)  # 40 rows
+    two_epochs = {"training": {"epochs": 2}}
+    runs = [
+        a_run(workspace, mia(), f"run-{number}", base=base, data=data, config=two_epochs)
+        for number in range(4)
+    ]
+    past, first, second, third = runs
+    batch = past.config["training"]["batch_size"]
+    began = timezone.now()
+    Job.objects.filter(pk=past.job_id).update(
+        state="done", worker="gpu@alpha:7", attempt=1, started_at=began, finished_at=began
+    )
+    TrainingRun.objects.filter(pk=past.pk).update(
+        outcome="done",
+        memory={"host": 1000},
+        step=10,
+        ended_at=began + timedelta(seconds=10 * batch),  # a second for a row: 80 s for two epochs
+    )
+    Job.objects.filter(pk=first.job_id).update(
+        state="running", worker="gpu@alpha:7", attempt=1, lease_until=began + timedelta(hours=1),
+        started_at=began, heartbeat_at=began,
+    )  # fmt: skip
+    TrainingRun.objects.filter(pk=first.pk).update(eta_seconds=600.0)
+    Worker.objects.create(name="gpu@alpha:7", queue="gpu", host="alpha", pid=7, slots=1)
+    assert expected_starts(Outlook()) == {second.job_id: 600, third.job_id: 600 + 80}
+    Worker.objects.create(name="gpu@beta:7", queue="gpu", host="beta", pid=7, slots=1)
+    assert expected_starts(Outlook()) == {second.job_id: 0, third.job_id: 80}
+    Worker.objects.filter(host="beta").delete()
+    text = " ".join(page(client, "runs", workspace).split())
+    assert text.count("Begins in about") == 2
+    assert "1 job ahead" in text
+    TrainingRun.objects.filter(pk=past.pk).delete()
+    assert expected_starts(Outlook()) == {second.job_id: 600}, "nobody knows how long it takes"

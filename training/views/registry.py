@@ -30,7 +30,7 @@ from training.actions.push_model import consequences_of_pushing, push_model
 from training.forms import ImportModelForm, ModelForm, PushForm
 from training.held_out.queries import alarms_of, has_answers
 from training.lineage import lineage_of
-from training.models import HubPush, ModelKind, ModelVersion, Stage, VersionState
+from training.models import HubPush, ModelKind, ModelVersion, Stage, TrainingRun, VersionState
 from training.run_queries import models_in
 from webapp import artifacts
 from webapp.artifacts import Artifact, download
@@ -110,6 +110,7 @@ def model_page(request: HttpRequest, workspace: Workspace, model: int) -> HttpRe
         "pushes": HubPush.objects.filter(version=version).select_related("job", "created_by"),
         "alarms": alarms_of([version.run] if version.run else []),
         "measurable": version.run is not None and has_answers(version.run),
+        "before": _run_before(version),
         "others": models_in(workspace).filter(name=version.name).exclude(pk=version.pk)[:20],
     }
     return render(request, "training/model.html", context)
@@ -251,6 +252,15 @@ def _zipped(version: ModelVersion) -> Iterator[bytes]:
                     file.write(data)
                     yield pipe.take()
     yield pipe.take()
+
+
+def _run_before(version: ModelVersion) -> TrainingRun | None:
+    """The run that made the model which this one's run began from: its settings differ how?"""
+    if version.run_id is None:
+        return None
+    return TrainingRun.objects.filter(
+        versions__offspring__child=version, versions__offspring__role="base"
+    ).first()
 
 
 def _version(workspace: Workspace, pk: int) -> ModelVersion:

@@ -16,11 +16,13 @@ from training import curves
 from training.access import MANAGES, READS, manages
 from training.held_out.queries import alarms_of, has_answers
 from training.models import Method, Purpose, TrainingRun
+from training.queue_times import expected_starts
 from training.run_differences import differences
-from training.run_queries import expected_start, run_of, runs_in
+from training.run_queries import run_of, runs_in
 from webapp.artifacts import Artifact, download
 from webapp.jobs.actions.cancel import cancel
 from webapp.jobs.actions.retry import retry
+from webapp.jobs.models import State
 from webapp.jobs.queries import Outlook
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
@@ -40,9 +42,11 @@ def run_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     found = found.filter(purpose=purpose if purpose in Purpose.values else Purpose.RUN)
     shown = Paginator(found, A_PAGE).get_page(request.GET.get("page"))
     outlook = Outlook()
+    waits = any(run.state == State.QUEUED for run in shown)
+    starts = expected_starts(outlook) if waits else {}
     context = {
         "shown": shown,
-        "rows": [_row(run, outlook) for run in shown],
+        "rows": [_row(run, outlook, starts) for run in shown],
         "methods": Method.choices,
         "purposes": Purpose.choices,
         "method": method,
@@ -59,7 +63,9 @@ def run_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 @workspace_page(*READS)
 def run_page(request: HttpRequest, workspace: Workspace, run: int) -> HttpResponse:
     found = run_of(workspace, run)
-    context = {**_row(found, Outlook()), "manages": manages(workspace)}
+    outlook = Outlook()
+    starts = expected_starts(outlook) if found.state == State.QUEUED else {}
+    context = {**_row(found, outlook, starts), "manages": manages(workspace)}
     part = request.GET.get("part", "")
     if request.headers.get("HX-Request") and part == "charts":
         return _charts_again(request, found)
@@ -157,9 +163,8 @@ def run_file(
 # ---- parts
 
 
-def _row(run: TrainingRun, outlook: Outlook) -> dict[str, Any]:
+def _row(run: TrainingRun, outlook: Outlook, starts: dict[int, int]) -> dict[str, Any]:
     waits = ""
-    starts = None
     if run.job is None:
         awaited = [use.made_by for use in run.models.all() if use.version_id is None]
         waits = _("Waits for the model of %(runs)s.") % {
@@ -167,8 +172,7 @@ def _row(run: TrainingRun, outlook: Outlook) -> dict[str, Any]:
         }
     elif not run.is_over:
         waits = outlook.reason(run.job)
-        starts = expected_start(run, outlook)
-    return {"run": run, "job": run.job, "reason": waits, "starts": starts}
+    return {"run": run, "job": run.job, "reason": waits, "starts": starts.get(run.job_id or 0)}
 
 
 def _progress(run: TrainingRun) -> dict[str, Any]:
