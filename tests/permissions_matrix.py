@@ -237,6 +237,18 @@ training:model_push                  GET    302 403 403 200 404 200 302 302 302
 training:model_push                  POST   302 403 403 302 404 302 302 302 302
 training:model_archive               GET    302 403 200 200 404 200 302 302 302
 training:model_file                  GET    302 403 200 200 404 200 302 302 302
+training:factory                     GET    302 403 200 200 404 200 302 302 302
+training:self_instruct_new           GET    302 403 403 200 404 200 302 302 302
+training:self_instruct_new           POST   302 403 403 302 404 302 302 302 302
+training:safe_responses_new          GET    302 403 403 200 404 200 302 302 302
+training:safe_responses_new          POST   302 403 403 302 404 302 302 302 302
+training:factory_run                 GET    302 403 200 200 404 200 302 302 302
+training:factory_act                 POST   302 403 403 302 404 302 302 302 302
+training:factory_settings            POST   302 403 403 302 404 302 302 302 302
+training:factory_review              GET    302 403 403 200 404 200 302 302 302
+training:factory_review              POST   302 403 403 302 404 302 302 302 302
+training:factory_report              GET    302 403 200 200 404 200 302 302 302
+training:factory_candidates          GET    302 403 200 200 404 200 302 302 302
 training:rounds                      GET    302 403 200 200 404 200 302 302 302
 training:round_new                   GET    302 403 403 200 404 200 302 302 302
 training:round_new                   POST   302 403 403 302 404 302 302 302 302
@@ -454,6 +466,14 @@ api_scoring                          GET    401 403 200 200 404 200 200 200 401
 api_scoring_check                    POST   401 403 403 201 404 201 403 201 401
 api_pushes                           GET    401 403 200 200 404 200 200 200 401
 api_pushes                           POST   401 403 403 201 404 201 403 201 401
+api_factory                          GET    401 403 200 200 404 200 200 200 401
+api_factory                          POST   401 403 403 201 404 201 403 201 401
+api_factory_run                      GET    401 403 200 200 404 200 200 200 401
+api_factory_run                      PATCH  401 403 403 200 404 200 403 200 401
+api_factory_stop                     POST   401 403 403 200 404 200 403 200 401
+api_factory_go_on                    POST   401 403 403 200 404 200 403 200 401
+api_factory_candidates               GET    401 403 200 200 404 200 200 200 401
+api_factory_candidate                POST   401 403 403 200 404 200 403 200 401
 api_rounds                           GET    401 403 200 200 404 200 200 200 401
 api_rounds                           POST   401 403 403 201 404 201 403 201 401
 api_round                            GET    401 403 200 200 404 200 200 200 401
@@ -685,6 +705,53 @@ def a_round(world: World) -> dict[str, Any]:
 def a_round_over_rest(world: World) -> dict[str, Any]:
     wanted = {"name": "another", "result": "better", "recipe": "dpo", "temperatures": [0.5, 1.0]}
     return {**wanted, "base": world.kwargs["model"]}
+
+
+SELF_INSTRUCT_NUMBERS = {
+    "wanted": "9",
+    "most_requests": "9",
+    "at_once": "5",
+    "human": "6",
+    "machine": "2",
+    "most_instances": "5",
+    "temperature": "0.7",
+    "top_p": "0.5",
+    "presence_penalty": "2",
+    "max_tokens": "99",
+    "answer_tokens": "99",
+    "threshold": "0.7",
+    "rule": "code",
+    "seed": "0",
+}
+SELF_INSTRUCT_BOXES = ("classes_only", "opening", "other_scripts", "bare_answers")
+SAFE_NUMBERS = {
+    name: value
+    for name, value in SELF_INSTRUCT_NUMBERS.items()
+    if name not in ("wanted", "most_requests", "human", "machine", "most_instances")
+}
+
+
+def a_factory_run(world: World) -> dict[str, Any]:
+    said = {"name": "another", "seeds": "source=curated", "model": world.kwargs["endpoint"]}
+    return said | SELF_INSTRUCT_NUMBERS
+
+
+def a_safe_run(world: World) -> dict[str, Any]:
+    said = {"name": "another", "seeds": "source=curated", "model": world.kwargs["endpoint"]}
+    return said | SAFE_NUMBERS | {"paraphrases": "1"}
+
+
+def a_factory_run_over_rest(world: World) -> dict[str, Any]:
+    model = f"model-0-{world.ours.slug}"
+    return {"name": "another", "wizard": "self_instruct", "model": model}
+
+
+def stopped_factory(world: World) -> None:
+    from training.factory.actions.steer import stop_run
+    from training.models import FactoryRun
+
+    run = FactoryRun.objects.get(pk=world.kwargs["factory_run"])
+    stop_run(run=run, by=world.people["manager"])
 
 
 def a_study(world: World) -> dict[str, Any]:
@@ -962,6 +1029,32 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:study_compare", "POST"): Setup(before=trained_study),
     ("api_studies", "POST"): Setup(lambda world: {**a_study(world), "sizes": [2, 4]}),
     ("api_study_compare", "POST"): Setup(before=trained_study),
+    ("training:self_instruct_new", "POST"): Setup(
+        a_factory_run,
+        allows=frozenset({"budget", "licence", *SELF_INSTRUCT_BOXES}),
+    ),
+    ("training:safe_responses_new", "POST"): Setup(
+        a_safe_run,
+        allows=frozenset(
+            {
+                *("budget", "licence", "look_alikes", "check_intent", "refuse_seeds"),
+                *("ask_plainly", "other_scripts"),
+            }
+        ),
+    ),
+    ("training:factory_act", "POST"): Setup({"act": "stop"}),
+    ("training:factory_settings", "POST"): Setup(
+        {f"set-{name}": value for name, value in SELF_INSTRUCT_NUMBERS.items()},
+        allows=frozenset({"set-budget", *(f"set-{name}" for name in SELF_INSTRUCT_BOXES)}),
+    ),
+    ("training:factory_review", "POST"): Setup(
+        lambda world: {"candidate": world.kwargs["candidate"], "act": "reject", "reason": "No."},
+        allows=frozenset({"text", "input", "instruction"}),
+    ),
+    ("api_factory", "POST"): Setup(a_factory_run_over_rest),
+    ("api_factory_run", "PATCH"): Setup({"settings": {"wanted": 5}}),
+    ("api_factory_go_on", "POST"): Setup(before=stopped_factory),
+    ("api_factory_candidate", "POST"): Setup({"act": "reject", "reason": "No."}),
     ("training:round_new", "POST"): Setup(a_round),
     ("training:round_resume", "POST"): Setup(before=paused),
     ("training:round_change", "POST"): Setup(

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from training import asking_api, endpoint_api, model_api, run_api, snapshot_api
+from training.factory import api as factory
 from training.held_out import api as held_out_api
 from training.prompt_maps import api as maps
 from training.rounds import api as rounds
@@ -66,6 +67,30 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("runs/<int:run>/stop/", run_api.RunStopEndpoint.as_view(), name="api_run_stop"),
     path("runs/<int:run>/resume/", run_api.RunResumeEndpoint.as_view(), name="api_run_resume"),
+    path("factory/", factory.FactoryRunsEndpoint.as_view(), name="api_factory"),
+    path(
+        "factory/<int:factory_run>/", factory.FactoryRunEndpoint.as_view(), name="api_factory_run"
+    ),
+    path(
+        "factory/<int:factory_run>/stop/",
+        factory.FactoryStopEndpoint.as_view(),
+        name="api_factory_stop",
+    ),
+    path(
+        "factory/<int:factory_run>/go-on/",
+        factory.FactoryGoOnEndpoint.as_view(),
+        name="api_factory_go_on",
+    ),
+    path(
+        "factory/<int:factory_run>/candidates/",
+        factory.FactoryCandidatesEndpoint.as_view(),
+        name="api_factory_candidates",
+    ),
+    path(
+        "factory/<int:factory_run>/candidates/<int:candidate>/",
+        factory.FactoryCandidateEndpoint.as_view(),
+        name="api_factory_candidate",
+    ),
     path("rounds/", rounds.RoundsEndpoint.as_view(), name="api_rounds"),
     path("rounds/<int:round>/", rounds.RoundEndpoint.as_view(), name="api_round"),
     path("rounds/<int:round>/step/", rounds.RoundStepEndpoint.as_view(), name="api_round_step"),

@@ -34,4 +34,5 @@ class TrainingConfig(AppConfig):
         navigation.register(30, _("Models"), "training:models", READS, icon="cube")
         navigation.register(36, _("Playground"), "training:playground", MANAGES, icon="play")
         navigation.register(38, _("Sampled answers"), "training:samplings", READS, icon="text")
+        navigation.register(39, _("Factory"), "training:factory", READS, icon="layers")
         navigation.register(40, _("Models to ask"), "training:endpoints", READS, icon="server")

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from training.factory.urls import factory
 from training.prompt_maps.urls import maps
 from training.rounds.urls import rounds
 from training.run_urls import learning
@@ -55,6 +56,7 @@ freezing: list[URLPattern | URLResolver] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     *asking,
+    *factory,
     *freezing,
     *learning,
     *maps,

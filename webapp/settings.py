@@ -355,6 +355,8 @@ SPECTACULAR_SETTINGS = {
         "SentBackEnding": "annotation.models.reviews.Ending",
         "PromptSplit": "annotation.models.prompts.Split",
         "ProtectedSetKind": "annotation.protected_sets.SETS",
+        "FactoryStep": "training.models.factory.FactoryStep",
+        "CandidateState": "training.models.factory.CandidateState",
         "RoundStep": "training.models.rounds.Step",
         "PromptEditKind": "annotation.models.curation.PromptEdit.Kind",
         "MemberRole": "webapp.workspaces.models.Role",

@@ -22,6 +22,7 @@ OPENING_OF_CLASSES = (
 CUT_OFF = "cut off"
 LETTERS_OF_A_WORD = 2  # where words are not parted by spaces, roughly
 _NUMBER = re.compile(r"\d+\s?\. ")
+_NUMBERS = re.compile(r"\n\s*(\d+\s?\. )(?:\d+\s?\. )*")
 _NEXT_NUMBER = re.compile(r"\n\d+\s?\. ")
 _SPACE = re.compile(r"\s+")
 # A model without eyes or hands cannot do these.
@@ -86,10 +87,12 @@ def examine_instructions(
     return [Examined(each, why_unusable(each, other_scripts=other_scripts)) for each in found]
 
 
-def without_number(text: str) -> str:
-    """A continuation without the number that it was to go on from: chat models repeat it."""
-    opening = _NUMBER.match(text.lstrip())
-    return text.lstrip()[opening.end() :] if opening else text
+def tidied_list(text: str) -> str:
+    """A continuation as a base model writes it. Chat models repeat the number that it was to go on
+    from, or number each line twice."""
+    once = _NUMBERS.sub(r"\n\1", "\n" + text.lstrip())
+    opening = _NUMBER.match(once.lstrip())
+    return once.lstrip()[opening.end() :] if opening else text
 
 
 def why_unusable(instruction: str, *, other_scripts: bool = False) -> str:

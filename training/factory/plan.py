@@ -115,7 +115,9 @@ SHORT_ANSWER = 5  # tokens of a yes or no
 class SelfInstructSettings(Settings):
     """wanted: instructions to keep. most_requests: for lists of instructions, after which the run
     ends however little was kept. human, machine: examples in one request, from the seeds and from
-    what was kept so far. opening: the line above the examples; empty: the paper's."""
+    what was kept so far. opening: the line above the examples; empty: the paper's. bare_answers: an
+    answer that marks neither input nor output is the output, as chat models give it; the published
+    code finds no instance in it."""
 
     wanted: int = 100
     most_requests: int = 500
@@ -124,6 +126,7 @@ class SelfInstructSettings(Settings):
     classes_only: bool = False
     opening: str = ""
     most_instances: int = 5
+    bare_answers: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

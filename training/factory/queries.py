@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Q, QuerySet, Sum, Window
+from django.db.models.functions import Coalesce, RowNumber
 from django.utils.translation import gettext as _
 
 from annotation.domain.abstention import Reply, score_abstention
@@ -145,13 +145,28 @@ def rejections(run: FactoryRun) -> list[dict[str, Any]]:
         .annotate(n=Count("pk"))
     )
     found = sorted(rows, key=lambda row: (row["state"] != CandidateState.REJECTED, -row["n"]))[:40]
+    examples: dict[tuple[str, ...], list[Candidate]] = {}
+    for candidate in _newest_rejected(run):
+        examples.setdefault(_why(vars(candidate)), []).append(candidate)
     for row in found:
-        examples = run.candidates.filter(
-            step=row["step"], state=row["state"], rule=row["rule"], reason=row["reason"]
-        ).select_related("parent")
-        row["examples"] = list(examples.order_by("-pk")[:EXAMPLES])
+        row["examples"] = examples[_why(row)]
         row["label"] = FactoryStep(row["step"]).label
     return found
+
+
+def _why(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["step"], row["state"], row["rule"], row["reason"]
+
+
+def _newest_rejected(run: FactoryRun) -> Any:
+    """The newest few of each reason, in one query."""
+    place = Window(
+        RowNumber(),
+        partition_by=[F("step"), F("state"), F("rule"), F("reason")],
+        order_by=F("pk").desc(),
+    )
+    rows = run.candidates.filter(state__in=[CandidateState.REJECTED, CandidateState.DISMISSED])
+    return rows.annotate(place=place).filter(place__lte=EXAMPLES).order_by("-pk")
 
 
 def last_candidates(run: FactoryRun, most: int = 12) -> QuerySet[Candidate]:

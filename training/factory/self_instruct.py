@@ -8,10 +8,14 @@ import random
 from django.db.models import QuerySet
 
 from annotation.domain.self_instruct import (
+    CUT_OFF,
+    LENGTH,
+    ExaminedInstance,
+    Instance,
     encode_prompt,
     examine_instances,
     examine_instructions,
-    without_number,
+    tidied_list,
 )
 from annotation.domain.task_questions import (
     TaskExample,
@@ -67,7 +71,7 @@ class SelfInstruct(Procedure):
     ) -> list[Candidate]:
         found = []
         examined = examine_instructions(
-            without_number(said), finish, other_scripts=settings.other_scripts
+            tidied_list(said), finish, other_scripts=settings.other_scripts
         )
         for position, one in enumerate(examined):
             candidate = candidate_of(request, position, one.text)
@@ -89,6 +93,9 @@ class SelfInstruct(Procedure):
             is_classification=bool(task.is_classification),
             finish_reason=finish,
         )
+        if not examined and settings.bare_answers and not task.is_classification and said:
+            cut = CUT_OFF if finish == LENGTH else ""
+            examined = [ExaminedInstance(Instance(task.text, "", said), cut)]
         if not examined:
             return [rejected(candidate_of(request, 0, said, parent=task), NO_INSTANCE)]
         found, kept = [], 0
