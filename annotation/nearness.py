@@ -1,9 +1,9 @@
 """How near a text that somebody is writing comes to the prompts there are: the diversity meter.
 
 Self-instruct's measure (annotation.domain.novelty_gate): the greatest ROUGE-L to any of them. A
-full scan of 100,000 prompts at every pause in typing would be too much; what is near shares words. Those
-prompts are looked at that share the largest part of their words with the rarest of the text, so the
-score is of the nearest one found: never too high, and rarely too low.
+full scan of 100,000 prompts at every pause in typing would be too much; what is near shares words.
+Those prompts are looked at that share the largest part of their words with the rarest of the text,
+so the score is of the nearest one found: never too high, and rarely too low.
 """
 
 from dataclasses import dataclass
