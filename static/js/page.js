@@ -1,14 +1,10 @@
-// What a page does besides requests: menus, theme, dialogs, copying, times, toasts, keyboard.
+// What a page does besides requests: menus, theme, dialogs, copying, times, toasts.
 // Everything here adds to controls that work without it.
 (() => {
   "use strict";
 
   const sentences = document.getElementById("sentences").dataset;
   const say = (template, value) => template.replace("{}", value);
-  const typing = (element) =>
-    element.isContentEditable ||
-    /^(TEXTAREA|SELECT)$/.test(element.tagName) ||
-    (element.tagName === "INPUT" && !/^(checkbox|radio|button|submit|range)$/.test(element.type));
 
   // ---- toasts: window.rondo.toast("good", "Saved", {label, act}); errors stay until dismissed
   const toasts = document.getElementById("toasts") || document.body.appendChild(
@@ -174,68 +170,13 @@
   addCopying(document);
   document.body.addEventListener("htmx:afterSettle", (event) => addCopying(event.detail.elt));
 
-  // ---- keyboard: data-key="g w" with data-key-label on any link, button or field
-  const keysOff = "rondo-keys-off";
-  const keysOn = () => localStorage.getItem(keysOff) === null;
-  const registered = () =>
-    [...document.querySelectorAll("[data-key]")].filter((element) => !element.closest("[inert], template"));
-  let before = "";
-  let beforeAt = 0;
-
-  function listKeys() {
-    const list = document.querySelector("[data-keys]");
-    const notes = [...document.querySelectorAll("[data-key-note]")].map((e) => [e.dataset.keyNote, e.dataset.keyLabel]);
-    const rows = [["?", sentences.help], ...notes, ...registered().map((e) => [e.dataset.key, e.dataset.keyLabel || e.textContent.trim()])];
-    list.replaceChildren(
-      ...rows.flatMap(([key, label]) => {
-        const term = document.createElement("dt");
-        const detail = document.createElement("dd");
-        term.textContent = label;
-        detail.append(
-          ...key.split(" ").flatMap((part, index) => {
-            const cap = document.createElement("kbd");
-            cap.textContent = part;
-            return index ? [" ", cap] : [cap];
-          }),
-        );
-        return [term, detail];
-      }),
-    );
-    document.querySelector("[data-keys-on]").checked = keysOn();
-  }
-
-  const keys = document.getElementById("keys");
-  new MutationObserver(() => keys.open && listKeys()).observe(keys, { attributeFilter: ["open"] });
-  document.querySelector("[data-keys-on]").addEventListener("change", (event) => {
-    if (event.target.checked) localStorage.removeItem(keysOff);
-    else localStorage.setItem(keysOff, "1");
-  });
-
+  // ---- Escape closes what is open
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      for (const menu of openMenus()) {
-        menu.open = false;
-        menu.querySelector("summary").focus();
-      }
-      return;
+    if (event.key !== "Escape") return;
+    for (const menu of openMenus()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
-    if (event.key === "Shift" || typing(event.target) || !keysOn()) return;
-    if (document.querySelector("dialog[open]:modal")) return;
-    if (event.key === "?") {
-      event.preventDefault();
-      keys.showModal();
-      return;
-    }
-    const pressed = event.key.length === 1 ? event.key : event.key.toLowerCase();
-    const pair = event.timeStamp - beforeAt < 1500 ? `${before} ${pressed}` : pressed;
-    const found = registered().find((e) => e.dataset.key === pair) || registered().find((e) => e.dataset.key === pressed);
-    before = pressed;
-    beforeAt = event.timeStamp;
-    if (!found || found.disabled) return;
-    event.preventDefault();
-    if (typing(found)) found.focus();
-    else found.click();
   });
 
   // ---- a form that came back with errors says so first

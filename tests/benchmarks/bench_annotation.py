@@ -27,6 +27,7 @@ from typing import Any
 REPO_ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = 16
 FEW = 10_000  # items that are laid out as a page does it
+PROMPTS = 100_000  # at most; more items ask for them again
 LIMIT_ITEMS = 60_000
 Step = Callable[[http.client.HTTPConnection, int], bool]
 
@@ -179,7 +180,7 @@ def prepare(items: int) -> tuple[str, list[str]]:
             SELECT %s, jsonb_build_array(jsonb_build_object('role', 'user', 'content', t)), t,
                 sha256(convert_to(t, 'UTF8')), 'train', '', '', '{}', '{}', '', '', '', '{}', now()
             FROM (SELECT 'Tell me fact ' || n AS t FROM generate_series(1, %s) n) texts""",
-            [workspace.pk, items],
+            [workspace.pk, min(items, PROMPTS)],
         )
         cursor.execute(
             """
@@ -196,7 +197,7 @@ def prepare(items: int) -> tuple[str, list[str]]:
     prompts = Prompt.objects.filter(workspace=workspace)
     campaign = open_campaign(workspace=workspace, by=manager, plan=plan, prompts=prompts, most=FEW)
     if items > FEW:
-        lay_out_by_hand(campaign)
+        lay_out_by_hand(campaign, items)
     tokens = []
     for number in range(PEOPLE):
         someone = person(f"worker-{number}@rondo.test")
@@ -206,22 +207,23 @@ def prepare(items: int) -> tuple[str, list[str]]:
     return f"/api/v1/workspaces/{workspace.slug}/campaigns/{campaign.pk}/", tokens
 
 
-def lay_out_by_hand(campaign: Any) -> None:
-    """The items that open_campaign left out, with its statements; it writes a million through the
-    ORM, which takes a job some minutes."""
+def lay_out_by_hand(campaign: Any, items: int) -> None:
+    """A million items by statements; open_campaign writes them through the ORM, a job of minutes.
+    Ten items ask for each prompt then, so that the prompts' own indexes are not built for minutes.
+    """
     from django.db import connection
 
     from annotation.actions.open_campaign import _add_slots
 
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM annotation_assignment")
-        cursor.execute("DELETE FROM annotation_itemcompletion")
+        for table in ("assignment", "itemcompletion", "item"):
+            cursor.execute(f"DELETE FROM annotation_{table}")  # noqa: S608 - of the line above
         cursor.execute(
             """
             INSERT INTO annotation_item (campaign_id, prompt_id)
-            SELECT %(campaign)s, id FROM annotation_prompt
-            WHERE id NOT IN (SELECT prompt_id FROM annotation_item) ORDER BY id""",
-            {"campaign": campaign.pk},
+            SELECT %s, prompt.id FROM generate_series(1, %s) AS again, annotation_prompt prompt
+            ORDER BY again, prompt.id""",
+            [campaign.pk, max(1, items // PROMPTS)],
         )
     _add_slots(campaign)
 

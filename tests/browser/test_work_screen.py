@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from annotation.actions.assign import assign
 from annotation.models import Comparison, Demonstration, Ranking, Skip
 from annotation.models.campaigns import Campaign, Kind
-from tests.annotation.material import a_campaign
+from tests.annotation.material import a_campaign, a_prompt
 from tests.browser.test_annotation import ARABIC, CODE, with_texts
 from tests.cast import a_workspace, ann, mia
 
@@ -140,3 +140,66 @@ def test_code_is_copied_formulas_are_set_and_another_script_runs_its_own_way(
     assert arabic.evaluate("e => getComputedStyle(e).direction") == "rtl"
     page.keyboard.press("g")
     page.get_by_text("Prefer the true one.").wait_for()
+
+
+def test_keys_are_changed_in_the_list_that_the_question_mark_opens(
+    page: Any, begin: Any, keyboard: Any
+) -> None:
+    """A left hand on f and d: kept in the browser, shown at the buttons, taken back at once."""
+    begin(a_campaign(a_workspace(), mia(), items=3))
+    keyboard("?")
+    page.get_by_role("button", name="Change the key of: A is better").click()
+    keyboard("f")
+    page.get_by_role("button", name="Change the key of: B is better").click()
+    keyboard("t")  # the tie's: they change places
+    assert page.get_by_role("button", name="Change the key of: Tie").inner_text() == "b"
+    page.get_by_role("button", name="Change the key of: Tie").click()
+    keyboard("Escape")
+    expect(page.locator("#keys")).to_be_visible()  # it ended the change, not the list
+    keyboard("Escape")
+    expect(page.locator("label", has_text="A is better").locator("kbd")).to_have_text("f")
+    keyboard("t Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    assert Comparison.objects.get().choice == "right"
+    keyboard("f Control+Enter")  # on the next page too
+    page.get_by_text("2 answered today").wait_for()
+    assert Comparison.objects.latest("pk").choice == "left"
+    keyboard("?")
+    page.get_by_role("button", name="Take the usual keys of this page again").click()
+    keyboard("Escape")
+    expect(page.locator("label", has_text="A is better").locator("kbd")).to_have_text("a")
+    keyboard("f")
+    assert page.locator("input[name=choice]:checked").count() == 0
+    keyboard("b Control+Enter")
+    page.get_by_text("3 answered today").wait_for()
+    assert Comparison.objects.latest("pk").choice == "right"
+
+
+def test_letters_that_name_answers_cannot_become_other_keys(
+    page: Any, begin: Any, keyboard: Any
+) -> None:
+    begin(a_campaign(a_workspace(), mia(), kind=Kind.RANKING, answers=3))
+    keyboard("?")
+    page.get_by_role("button", name="Change the key of: Skip").click()
+    keyboard("b")
+    page.get_by_text("b has another meaning on this page").wait_for()
+    keyboard("j Escape j")
+    expect(page.get_by_role("dialog", name="Skip this item")).to_be_visible()
+
+
+def test_the_meter_moves_while_a_prompt_is_typed(page: Any, begin: Any, screenshot: Any) -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.WRITING, items=2)
+    a_prompt(campaign.workspace, "Write a short poem about the cold northern sea.")
+    begin(campaign)
+    page.get_by_label("The prompt: what somebody would ask").fill("Write a short poem about rain.")
+    page.get_by_text("like the nearest prompt there is.").wait_for()
+    page.get_by_label("The prompt: what somebody would ask").fill(
+        "Write a short poem about the cold northern sea!"
+    )
+    page.get_by_text("almost the same").wait_for()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        for width in (1280, 360):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            screenshot(f"{theme}-{width}")
