@@ -217,7 +217,7 @@ def lay_out_by_hand(campaign: Any, items: int) -> None:
 
     with connection.cursor() as cursor:
         for table in ("assignment", "itemcompletion", "item"):
-            cursor.execute(f"DELETE FROM annotation_{table}")  # noqa: S608 - of the line above
+            cursor.execute(f"DELETE FROM annotation_{table}")
         cursor.execute(
             """
             INSERT INTO annotation_item (campaign_id, prompt_id)
