@@ -181,7 +181,8 @@ _GROUP += " ELSE s.digest END"
 
 _WRITTEN = """
 SELECT {ballot}, {text} AS text, '' AS model, true AS liked, b.grp AS grp, false AS tie,
-    '' AS strength, {digest} AS digest, 0 AS place, '' AS first_key, '' AS second_key, NULL AS reason
+    '' AS strength, {digest} AS digest, 0 AS place, '' AS first_key, '' AS second_key,
+    NULL AS reason
 """
 # Null without a rationale, and concat() passes over it.
 _REASONED = "concat(d.metadata->>'rationale' || E'\\n\\n', d.text)"
