@@ -137,6 +137,15 @@ annotation:imports                   GET    302 403 200 200 404 200 302 302 302
 annotation:import_new                GET    302 403 403 200 404 200 302 302 302
 annotation:import_new                POST   302 403 403 302 404 302 302 302 302
 annotation:import                    GET    302 403 200 200 404 200 302 302 302
+annotation:tasks                     GET    302 403 403 200 404 200 302 302 302
+annotation:task_new                  POST   302 403 403 302 404 302 302 302 302
+annotation:task_open                 POST   302 403 403 302 404 302 302 302 302
+annotation:task                      GET    302 403 403 200 404 200 302 302 302
+annotation:task                      POST   302 403 403 302 404 302 302 302 302
+annotation:task_preview              POST   302 403 403 200 404 200 302 302 302
+annotation:task_file                 GET    302 403 403 200 404 200 302 302 302
+annotation:task_delete               GET    302 403 403 200 404 200 302 302 302
+annotation:task_delete               POST   302 403 403 302 404 302 302 302 302
 annotation:conversion_new            GET    302 403 403 200 404 200 302 302 302
 annotation:conversion_new            POST   302 403 403 302 404 302 302 302 302
 annotation:conversion_tutorial       POST   302 403 403 302 404 302 302 302 302
@@ -766,6 +775,9 @@ def a_study(world: World) -> dict[str, Any]:
     }
 
 
+TASK = {"definition": "Say yes.", "parts": ["definition"], "shots": "2", "first": "0"}
+
+
 def a_map(world: World) -> dict[str, Any]:
     """A plan of another map, as the API takes it."""
     from training.models import PromptMap
@@ -868,6 +880,9 @@ SETUPS: dict[tuple[str, str], Setup] = {
         lambda world: {"file": SimpleUploadedFile("a.jsonl", b'{"prompt": "x"}')},
         allows=frozenset({"file", "licence"}),
     ),
+    ("annotation:task_new", "POST"): Setup({"name": "another"}),
+    ("annotation:task", "POST"): Setup(TASK),
+    ("annotation:task_preview", "POST"): Setup(TASK),
     ("annotation:conversion_new", "POST"): Setup(
         lambda world: {"file": SimpleUploadedFile("a.jsonl", b'{"text": "x", "label": 1}')},
         allows=frozenset({"file", "licence", "task"}),

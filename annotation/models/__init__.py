@@ -26,6 +26,7 @@ from annotation.models.curation import (
     UseCase,
 )
 from annotation.models.imports import Import, ImportState
+from annotation.models.instruction_tasks import InstructionTask
 from annotation.models.judgements import (
     Comparison,
     Demonstration,
@@ -60,6 +61,7 @@ __all__ = [
     "Guidelines",
     "Import",
     "ImportState",
+    "InstructionTask",
     "Item",
     "ItemCompletion",
     "Marking",

@@ -18,8 +18,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from annotation.actions.assign import assign
+from annotation.actions.edit_task import begin_task
 from annotation.boards.actions.board import public_secret, share_board
 from annotation.boards.actions.freeze_board import freeze_board
+from annotation.domain.conversion.instruction_task import InstructionTask
 from annotation.models import Attribute
 from annotation.models.campaigns import Kind
 from tests import cast
@@ -135,6 +137,7 @@ def parameter_names(route: str) -> frozenset[str]:
 MEANT = {
     ("annotation:import", "pk"): "imported",
     ("annotation:conversion", "pk"): "imported",
+    ("annotation:task_open", "pk"): "imported",
     ("annotation:", "pk"): "campaign",
     ("annotation:", "assignment_pk"): "assignment",
     ("annotation:board_download", "name"): "board_file",
@@ -260,6 +263,9 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         "assignment": assignment.pk,
         "conversation": talks.conversations.get().pk,
         "imported": imported.pk,
+        "task": begin_task(
+            workspace=workspace, by=manager, name="a task", content=InstructionTask()
+        ).pk,
         "item": assignment.item_id,
         "attribute": Attribute.objects.create(
             workspace=workspace, name="honest", question="Is it honest?"
