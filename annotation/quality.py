@@ -125,8 +125,8 @@ def _of_comparisons(campaign: Campaign) -> Quality:
     return Quality(
         agreement_of(counted, campaign.pk),
         people_from(campaign, votes),
-        fleiss=_fleiss(counted, campaign.overlap),
-        cohen=_cohen(counted),
+        fleiss=_fleiss(counted, campaign),
+        cohen=_cohen(counted, campaign.pk),
     )
 
 
@@ -193,8 +193,9 @@ def is_anomalous(person: int, votes: list[Vote], seed: int) -> bool:
     )
 
 
-def _fleiss(votes: list[Vote], overlap: int) -> Coefficient | None:
+def _fleiss(votes: list[Vote], campaign: Campaign) -> Coefficient | None:
     """Fleiss' kappa wants the same number of judges everywhere: the finished items."""
+    overlap = campaign.overlap
     if overlap < FEWEST_JUDGES:
         return None
     kinds = list(Outcome)
@@ -204,10 +205,10 @@ def _fleiss(votes: list[Vote], overlap: int) -> Coefficient | None:
     table = [
         [counts[kind] for kind in kinds] for counts in by_item.values() if counts.total() == overlap
     ]
-    return fleiss_kappa(table) if table else None
+    return fleiss_kappa(table, resamples=RESAMPLES, seed=campaign.pk) if table else None
 
 
-def _cohen(votes: list[Vote]) -> list[tuple[User, User, Coefficient]]:
+def _cohen(votes: list[Vote], seed: int) -> list[tuple[User, User, Coefficient]]:
     """Cohen's kappa of the pairs of people who share the most items."""
     answers: dict[int, dict[int, Outcome]] = defaultdict(dict)
     for vote in votes:
@@ -226,6 +227,8 @@ def _cohen(votes: list[Vote]) -> list[tuple[User, User, Coefficient]]:
             cohen_kappa(
                 [answers[one][item].value for item in items],
                 [answers[other][item].value for item in items],
+                resamples=RESAMPLES,
+                seed=seed,
             ),
         )
         for one, other, items in sorted(shared, key=lambda row: -len(row[2]))[:MOST_PAIRS]

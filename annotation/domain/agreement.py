@@ -62,10 +62,13 @@ def cohen_kappa(
     *,
     weights: Weights = Weights.NONE,
     categories: Sequence[Hashable] | None = None,
+    resamples: int = 0,
+    seed: int = 0,
 ) -> Coefficient:
     """Cohen (1960, 1968) for two people: 1 - observed / expected disagreement.
 
-    categories: in their order, which weighted kappa needs; sorted values by default.
+    categories: in their order, which weighted kappa needs; sorted values by default. With
+    `resamples`, items are drawn again for a 95 % interval.
     Raises ValueError for lists of different length, empty lists, and answers outside `categories`.
     """
     agreement = percent_agreement(first, second)
@@ -77,18 +80,54 @@ def cohen_kappa(
     size = len(order)
     table = np.zeros((size, size))
     np.add.at(table, ([at[answer] for answer in first], [at[answer] for answer in second]), 1.0)
-    table /= len(first)
     distance = _kappa_distance(size, weights)
-    expected = float((distance * np.outer(table.sum(axis=1), table.sum(axis=0))).sum())
-    if expected <= 1e-15:
+    (kappa,) = _cohen(table[None], distance)
+    if np.isnan(kappa):
         return Coefficient(None, len(first), agreement, CONSTANT)
-    observed = float((distance * table).sum())
-    return Coefficient(1.0 - observed / expected, len(first), agreement)
+    drawn = _drawn_again(table.ravel(), resamples, seed).reshape(-1, size, size)
+    low, high = _interval(_cohen(drawn, distance))
+    return Coefficient(float(kappa), len(first), agreement, None, low, high)
 
 
-def fleiss_kappa(counts: Sequence[Sequence[int]]) -> Coefficient:
+def _cohen(tables: Floats, distance: Floats) -> Floats:
+    """(R,) kappa of each of (R, V, V) tables of counts; NaN where chance agreement is complete."""
+    shares = tables / tables.sum(axis=(1, 2), keepdims=True)
+    chance = shares.sum(axis=2)[:, :, None] * shares.sum(axis=1)[:, None, :]
+    observed, expected = ((distance * each).sum(axis=(1, 2)) for each in (shares, chance))
+    return _beyond_chance(observed, expected)
+
+
+def _beyond_chance(observed: Floats, expected: Floats) -> Floats:
+    """1 - observed / expected disagreement; NaN where none is expected."""
+    ratio = np.full_like(expected, np.nan)
+    np.divide(observed, expected, out=ratio, where=expected > 1e-15)
+    return 1.0 - ratio
+
+
+def _drawn_again(counts: Floats, resamples: int, seed: int) -> Floats:
+    """(resamples, kinds): how often each kind of item comes when all items are drawn again."""
+    n = int(counts.sum())
+    if n < 2:
+        resamples = 0
+    drawn = np.random.default_rng(seed).multinomial(n, counts / n, size=resamples)
+    return drawn.astype(np.float64)
+
+
+def _interval(redone: Floats) -> tuple[float | None, float | None]:
+    """The middle 95 %; nothing where more than a tenth of the values cannot be had."""
+    kept = redone[~np.isnan(redone)]
+    if not len(redone) or len(kept) < 0.9 * len(redone):
+        return None, None
+    low, high = np.quantile(kept, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def fleiss_kappa(
+    counts: Sequence[Sequence[int]], *, resamples: int = 0, seed: int = 0
+) -> Coefficient:
     """Fleiss (1971): counts[item][category] of equally many people per item, two at least.
 
+    With `resamples`, items are drawn again for a 95 % interval.
     Raises ValueError for a ragged or negative table and for items judged by different numbers.
     """
     if len({len(row) for row in counts}) > 1:
@@ -103,11 +142,23 @@ def fleiss_kappa(counts: Sequence[Sequence[int]]) -> Coefficient:
             "Use Krippendorff's alpha where the numbers differ."
         )
     n = people[0]
+    kinds, repeats = np.unique(table, axis=0, return_counts=True)
     agreement = float(((table**2).sum(axis=1) - n).mean() / (n * (n - 1)))
-    expected = float(((table.sum(axis=0) / table.sum()) ** 2).sum())
-    if expected >= 1.0 - 1e-15:
+    (kappa,) = _fleiss(kinds, repeats[None].astype(np.float64))
+    if np.isnan(kappa):
         return Coefficient(None, len(table), agreement, CONSTANT)
-    return Coefficient((agreement - expected) / (1.0 - expected), len(table), agreement)
+    drawn = _drawn_again(repeats.astype(np.float64), resamples, seed)
+    low, high = _interval(_fleiss(kinds, drawn))
+    return Coefficient(float(kappa), len(table), agreement, None, low, high)
+
+
+def _fleiss(kinds: Floats, repeats: Floats) -> Floats:
+    """(R,) kappa of (U, V) kinds of items that occur (R, U) times; NaN as in _cohen."""
+    n = kinds[0].sum()
+    agreement = (((kinds**2).sum(axis=1) - n) / (n * (n - 1))) @ repeats.T
+    shares = repeats @ kinds
+    shares /= shares.sum(axis=1, keepdims=True)
+    return _beyond_chance(1.0 - agreement / repeats.sum(axis=1), 1.0 - (shares**2).sum(axis=1))
 
 
 def krippendorff_alpha(
@@ -145,14 +196,9 @@ def krippendorff_alpha(
     n = len(pairable)
     if alpha is None:
         return Coefficient(None, n, agreement, CONSTANT)
-    low = high = None
-    if resamples and n > 1:
-        random = np.random.default_rng(seed)
-        drawn = random.multinomial(n, repeats / n, size=resamples).astype(np.float64)
-        redone = [_alpha(kinds, weight, values, level)[0] for weight in drawn]
-        kept = [one for one in redone if one is not None]
-        if len(kept) >= 0.9 * resamples:
-            low, high = np.quantile(kept, [0.025, 0.975]).tolist()
+    drawn = _drawn_again(repeats.astype(np.float64), resamples, seed)
+    redone = [_alpha(kinds, weight, values, level)[0] for weight in drawn]
+    low, high = _interval(np.array([np.nan if one is None else one for one in redone]))
     return Coefficient(alpha, n, agreement, None, low, high)
 
 

@@ -166,3 +166,46 @@ def test_pairs_of_people_are_compared_on_what_both_judged() -> None:
     assert shared.tolist() == [[2, 2, 0], [2, 3, 1], [0, 1, 1]]
     assert share[0, 1] == 0.5
     assert np.isnan(share[0, 2])
+
+
+def two_people(n: int) -> tuple[list[str], list[str]]:
+    """They agree on seven of ten items, where chance would give a half."""
+    first = ["left", "right"] * (n // 2)
+    other = {"left": "right", "right": "left"}
+    second = [other[one] if at % 10 in (3, 6, 8) else one for at, one in enumerate(first)]
+    return first, second
+
+
+def fleiss_table(first: list[str], second: list[str]) -> list[list[int]]:
+    return [[pair.count("left"), pair.count("right")] for pair in zip(first, second, strict=True)]
+
+
+def test_the_intervals_of_the_kappas_are_those_of_drawing_the_items_again() -> None:
+    first, second = two_people(200)
+    random = np.random.default_rng(3)
+    drawn: dict[str, list[float]] = {"cohen": [], "fleiss": []}
+    for _ in range(2000):
+        at = random.integers(0, 200, size=200)
+        ours, theirs = [first[one] for one in at], [second[one] for one in at]
+        drawn["cohen"].append(cohen_kappa(ours, theirs).value or 0.0)
+        drawn["fleiss"].append(fleiss_kappa(fleiss_table(ours, theirs)).value or 0.0)
+    found = {
+        "cohen": cohen_kappa(first, second, resamples=2000, seed=1),
+        "fleiss": fleiss_kappa(fleiss_table(first, second), resamples=2000, seed=1),
+    }
+    for name, kappa in found.items():
+        assert kappa.value == pytest.approx(0.4, abs=0.01)
+        assert kappa.low == pytest.approx(np.quantile(drawn[name], 0.025), abs=0.03)
+        assert kappa.high == pytest.approx(np.quantile(drawn[name], 0.975), abs=0.03)
+
+
+def test_the_intervals_narrow_with_items_and_are_not_made_up() -> None:
+    few, many = (cohen_kappa(*two_people(n), resamples=500) for n in (20, 2000))
+    assert few.low is not None
+    assert few.high is not None
+    assert many.low is not None
+    assert many.high is not None
+    assert many.high - many.low < (few.high - few.low) / 5
+    assert cohen_kappa(*two_people(20)).low is None, "nobody asked for it"
+    assert cohen_kappa(["left"], ["left"], resamples=500).low is None
+    assert fleiss_kappa([[2, 0], [2, 0]], resamples=500).low is None
