@@ -10,7 +10,7 @@ Switching adapters is switching state: a backward pass must come before the next
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from training.algorithms.logprobs import token_logps
+from training.trainers.answer_positions import answer_positions
 from training.trainers.outcome import BadInput
 from training.trainers.rollout import PaddedBatch
 from training.trainers.sharding import Sharding, part_of, shard, sum_gradients
@@ -57,7 +58,7 @@ class Network:
     def logits(self, batch: PaddedBatch) -> Tensor:
         """The logits that predict the completion's tokens, (B, R, V). The last token predicts
         nothing that is scored, so it is not computed."""
-        with self.active():
+        with self.active(), self._read_from(batch.prompt_width - 1):
             logits: Tensor = self.module(
                 input_ids=batch.ids[:, :-1],
                 attention_mask=batch.attention[:, :-1],
@@ -72,11 +73,15 @@ class Network:
         and training."""
         return token_logps(self.logits(batch), batch.ids, batch.width, temperature)
 
+    def _read_from(self, first: int) -> AbstractContextManager[None]:
+        return nullcontext() if self.checkpointing else answer_positions(self.module, first)
+
     def scalars(self, batch: PaddedBatch, length: int | None = None) -> Tensor:
-        """The head at the first `length` positions, default all P + R: (B, length), float32."""
+        """The head at the first `length` positions, default all P + R: (B, length), float32. Those
+        of the prompt, but for its last, are not to be read."""
         if self.head is None:
             raise TypeError("This network has no scalar head.")
-        with self.active():
+        with self.active(), self._read_from(batch.prompt_width - 1):
             hidden = self.module(
                 input_ids=batch.ids[:, :length],
                 attention_mask=batch.attention[:, :length],
