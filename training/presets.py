@@ -79,7 +79,8 @@ def preset_named(key: str) -> Preset | None:
 class Recipe:
     """Runs that follow one another. A step: (method, role -> where it comes from).
 
-    A source is "base", a kind of snapshot, or the number of an earlier step.
+    A source is "base", a kind of snapshot, or the number of an earlier step. results: the numbers
+    of the steps whose models the recipe is about; by itself the last one.
     """
 
     key: str
@@ -87,6 +88,12 @@ class Recipe:
     help: str | Promise
     steps: tuple[tuple[str, dict[str, str | int]], ...]
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a method, for all sizes
+    results: tuple[int, ...] = ()
+
+    @property
+    def beside(self) -> tuple[int, ...]:
+        """The numbers of the steps whose models come back beside the last one's."""
+        return tuple(number for number in self.results if number != len(self.steps) - 1)
 
     def needs(self) -> list[str]:
         """The kinds of snapshots that it asks for, in order, each once."""
@@ -123,6 +130,18 @@ RECIPES = (
             ("sft", {"base": "base", "data": "prompt_completion"}),
             ("dpo", {"base": 0, "data": "preference"}),
         ),
+    ),
+    Recipe(
+        "sft-reward-dpo-ppo",
+        _("Fine-tune, reward model, DPO and PPO"),
+        _("Both ways from one set of preferences: two models come back, to be compared."),
+        (
+            ("sft", {"base": "base", "data": "prompt_completion"}),
+            ("reward", {"base": 0, "data": "preference"}),
+            ("dpo", {"base": 0, "data": "preference"}),
+            ("ppo", {"base": 0, "reward": 1, "data": "prompt_only"}),
+        ),
+        results=(2, 3),
     ),
     Recipe(
         "reward-ppo",

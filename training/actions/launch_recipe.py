@@ -32,7 +32,8 @@ def launch_recipe(
     """`data`: kind of snapshot -> snapshot. The runs are called name-1-sft, name-2-reward ...
 
     `configs`: method -> settings laid over those of the preset. `result_name`: what the model of
-    the last run is called; its run's name if not given.
+    the last run is called; its run's name if not given. A result beside it is called the same with
+    its method after it.
 
     Raises:
         ValidationError: what is wrong with one of the steps; then none is launched.
@@ -65,11 +66,18 @@ def launch_recipe(
                         (configs or {}).get(method, {}),
                     ),
                 },
-                result_name=result_name if number == len(recipe.steps) else "",
+                result_name=_name_of_result(recipe, number - 1, result_name),
             ),
         )
         runs.append(run)
     return runs
+
+
+def _name_of_result(recipe: Recipe, number: int, result_name: str) -> str:
+    if number == len(recipe.steps) - 1 or not result_name:
+        return result_name
+    method = recipe.steps[number][0].replace("_", "-")
+    return f"{result_name}-{method}" if number in recipe.beside else ""
 
 
 def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,16 +13,20 @@ from training.actions.endpoint import endpoint_of_version
 from training.actions.sample import SamplePlan, sample
 from training.models import ModelEndpoint, Round, RoundStep
 from training.rounds.collecting import freeze_of_board, people_wait, policies_of
+from training.rounds.learning import beside
 from training.rounds.plan import MOST_COMPARED, RoundPlan
 from training.rounds.standing import Standing, free_name, of_batch, of_job
 
 
-def compared(found: Round) -> list[ModelEndpoint]:
-    """The new model and those that answered before it."""
+def compared(found: Round, plan: RoundPlan) -> list[ModelEndpoint]:
+    """The new models and those that answered before them."""
     if found.model is None:
         raise ValidationError(_("There is no new model yet."))
-    newest = endpoint_of_version(version=found.model, by=found.created_by)
-    return [newest, *(each for each in policies_of(found) if each != newest)]
+    newest = [
+        endpoint_of_version(version=version, by=found.created_by)
+        for version in (found.model, *beside(found, plan))
+    ]
+    return [*newest, *(each for each in policies_of(found) if each not in newest)]
 
 
 def begin_answer(found: Round, step: RoundStep, plan: RoundPlan) -> None:
@@ -31,7 +35,7 @@ def begin_answer(found: Round, step: RoundStep, plan: RoundPlan) -> None:
         by=found.created_by,
         plan=SamplePlan(
             name=f"{found}: answers to compare",
-            endpoints=tuple(compared(found)),
+            endpoints=tuple(compared(found, plan)),
             temperatures=plan.temperatures[:1],
             seeds=(plan.seed,),
             max_tokens=plan.max_tokens,
@@ -52,7 +56,7 @@ def begin_compare(found: Round, step: RoundStep, plan: RoundPlan) -> None:
     from annotation.domain.pair_selection import Strategy
 
     campaigns = Campaign.objects.filter(workspace=found.workspace)
-    models = compared(found)
+    models = compared(found, plan)
     pairs = len(list(combinations(models, 2)))
     most = min(plan.votes or plan.compare_most * pairs, MOST_COMPARED)
     found.comparison = open_paired_campaign(

@@ -135,15 +135,27 @@ def _moving(run: TrainingRun) -> Standing:
 
 
 def begin_register(found: Round, step: RoundStep, plan: RoundPlan) -> None:
-    """The trainer's job registered it; the round takes it up, and it can be asked."""
-    last = runs_of(found)[-1]
-    version = ModelVersion.objects.filter(run=last, state=VersionState.READY).first()
+    """The trainers' jobs registered them; the round takes them up, and they can be asked. The next
+    round goes on from the last run's."""
+    for version in beside(found, plan):
+        endpoint_of_version(version=version, by=found.created_by)
+    found.model = _left_by(runs_of(found)[-1])
+    endpoint_of_version(version=found.model, by=found.created_by)
+
+
+def beside(found: Round, plan: RoundPlan) -> list[ModelVersion]:
+    """The other models that the recipe is about."""
+    runs = runs_of(found)
+    return [_left_by(runs[number]) for number in plan.chosen_recipe.beside if number < len(runs)]
+
+
+def _left_by(run: TrainingRun) -> ModelVersion:
+    version = ModelVersion.objects.filter(run=run, state=VersionState.READY).first()
     if version is None:
         raise ValidationError(
-            _("The run %s left no model that is ready. Look at its page.") % last.name
+            _("The run %s left no model that is ready. Look at its page.") % run.name
         )
-    endpoint_of_version(version=version, by=found.created_by)
-    found.model = version
+    return version
 
 
 def look_at_register(found: Round, step: RoundStep, plan: RoundPlan) -> Standing:

@@ -237,6 +237,7 @@ ROUND_RECIPES = (
     "sft",
     "sft-reward-ppo",
     "sft-dpo",
+    "sft-reward-dpo-ppo",
     "reward-ppo",
     "dpo",
     "raft",

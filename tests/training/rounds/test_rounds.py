@@ -7,8 +7,15 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from annotation.models import BoardSnapshot, Campaign, Completion, ItemCompletion, Prompt
-from tests.cast import a_workspace, eve, mia
+from annotation.models import (
+    BoardSnapshot,
+    Campaign,
+    Completion,
+    Demonstration,
+    ItemCompletion,
+    Prompt,
+)
+from tests.cast import a_workspace, ann, eve, mia
 from tests.training.registry import a_model
 from tests.training.rounds import world
 from tests.training.rounds.world import a_round, answered, carried_out, drive, ended, fresh
@@ -99,6 +106,27 @@ def test_every_recipe_of_rounds_ends_with_a_language_model() -> None:
     for key in ROUND_RECIPES:
         recipe = RoundPlan(name="a", result="b", recipe=key).chosen_recipe
         assert recipe.steps[-1][0] in ("sft", "dpo", "ppo", "raft"), key
+
+
+def test_both_results_of_a_recipe_come_back_and_the_next_round_goes_on_from_the_last() -> None:
+    workspace = a_workspace()
+    found = a_round(workspace, mia(workspace), recipe="sft-reward-dpo-ppo")
+    for prompt in Prompt.objects.filter(workspace=workspace, split="train"):
+        Demonstration.objects.create(prompt=prompt, annotator=ann(workspace), text="As asked.")
+    found = carried_out(found)
+    assert where(found).key == "done"
+    runs = [each.run for each in found.runs.all()]
+    assert [(run.method, run.result_name) for run in runs] == [
+        ("sft", "helpful-1-1-sft"),
+        ("reward", "helpful-1-2-reward"),
+        ("dpo", "tuned-dpo"),
+        ("ppo", "tuned"),
+    ]
+    shown = ItemCompletion.objects.filter(item__campaign=found.comparison)
+    makers = set(shown.values_list("completion__generator", flat=True))
+    assert makers == {"base v1", "tuned v1", "tuned-dpo v1"}
+    assert str(found.model) == "tuned v1"
+    assert {row["model"] for row in board_change(found)} == makers
 
 
 def test_a_step_by_hand_waits_for_a_person() -> None:
