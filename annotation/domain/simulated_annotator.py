@@ -1,14 +1,14 @@
-"""A rule that stands in for a person where there is none: in a demonstration, and to try things out.
+"""A rule that stands in for a person where there is none: in a demonstration, or to try things.
 
-What it says is kept as `simulated` and never called a human judgement. The rule is one that a reader
-can check by hand, and that a model can learn: an answer is to take up the question's words, say
-each thing once, come to an end, and not be longer than it has to be.
+What it says is kept as `simulated` and never called a human judgement. The rule is one that a
+reader can check by hand, and that a model can learn: an answer is to take up the question's words,
+say each thing once, come to an end, and not be longer than it has to be.
 
     score = 2 * taken up + 2 * said once + ended - overlong
 
 taken up: the share of the question's content words (four letters or more) that the answer holds.
-said once: distinct word trigrams over all of them. ended: 1 if the last character closes a sentence.
-overlong: words above WORDS, by WORDS. An answer without a word scores EMPTY.
+said once: distinct word trigrams over all of them. ended: 1 if the last character closes a
+sentence. overlong: words above WORDS, by WORDS. An answer without a word scores EMPTY.
 
 Of two answers the left is preferred with probability 1 / (1 + exp(-(left - right) / NOISE)), as in
 Bradley and Terry's model, so that the rule errs as people do; scores closer than ALIKE are a tie.
