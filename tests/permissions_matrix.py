@@ -259,6 +259,7 @@ training:factory_review              POST   302 403 403 302 404 302 302 302 302
 training:factory_report              GET    302 403 200 200 404 200 302 302 302
 training:factory_candidates          GET    302 403 200 200 404 200 302 302 302
 training:rounds                      GET    302 403 200 200 404 200 302 302 302
+training:loop                        GET    302 403 200 200 404 200 302 302 302
 training:round_new                   GET    302 403 403 200 404 200 302 302 302
 training:round_new                   POST   302 403 403 302 404 302 302 302 302
 training:round                       GET    302 403 200 200 404 200 302 302 302

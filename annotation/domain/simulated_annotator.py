@@ -2,13 +2,14 @@
 
 What it says is kept as `simulated` and never called a human judgement. The rule is one that a
 reader can check by hand, and that a model can learn: an answer is to take up the question's words,
-say each thing once, come to an end, and not be longer than it has to be.
+say each thing once, say enough, come to an end, and not be longer than it has to be.
 
-    score = 2 * taken up + 2 * said once + ended - overlong
+    score = 2 * taken up + 2 * said once + enough + ended - overlong
 
 taken up: the share of the question's content words (four letters or more) that the answer holds.
-said once: distinct word trigrams over all of them. ended: 1 if the last character closes a
-sentence. overlong: words above WORDS, by WORDS. An answer without a word scores EMPTY.
+said once: distinct word trigrams over all of them. enough: words up to ENOUGH, by ENOUGH. ended: 1
+if the last character closes a sentence. overlong: words above MOST, by MOST. An answer without a
+word scores EMPTY.
 
 Of two answers the left is preferred with probability 1 / (1 + exp(-(left - right) / NOISE)), as in
 Bradley and Terry's model, so that the rule errs as people do; scores closer than ALIKE are a tie.
@@ -23,7 +24,7 @@ from collections.abc import Sequence
 
 from annotation.domain.outcomes import Outcome
 
-WORDS = 60
+ENOUGH, MOST = 20, 60  # words
 NOISE = 0.25
 ALIKE = 0.05
 EMPTY = -3.0
@@ -33,7 +34,7 @@ _CONTENT = 4  # letters
 
 
 def score(question: str, answer: str) -> float:
-    """How good the answer is by the rule: EMPTY, or up to 5."""
+    """How good the answer is by the rule: EMPTY, or up to 6."""
     words = _WORD.findall(answer.lower())
     if not words:
         return EMPTY
@@ -42,8 +43,9 @@ def score(question: str, answer: str) -> float:
     trigrams = list(zip(words, words[1:], words[2:], strict=False))
     said_once = len(set(trigrams)) / len(trigrams) if trigrams else 1.0
     ended = 1.0 if _CLOSES.search(answer.rstrip()) else 0.0
-    overlong = max(0, len(words) - WORDS) / WORDS
-    return 2.0 * taken_up + 2.0 * said_once + ended - overlong
+    enough = min(len(words), ENOUGH) / ENOUGH
+    overlong = max(0, len(words) - MOST) / MOST
+    return 2.0 * taken_up + 2.0 * said_once + enough + ended - overlong
 
 
 def compare(question: str, left: str, right: str, *, seed: int = 0) -> Outcome:
@@ -71,7 +73,7 @@ def rank(question: str, texts: Sequence[str]) -> list[tuple[int, ...]]:
 
 
 def _preference(difference: float) -> float:
-    # 1 / (1 + exp(-d / NOISE)), without overflow: scores differ by at most 10
+    # 1 / (1 + exp(-d / NOISE)), without overflow: scores differ by less than 20
     return 1.0 / (1.0 + math.exp(-difference / NOISE))
 
 

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from annotation.domain.proportions import Share, share
-from annotation.models import Comparison
-from annotation.queries import current
+from training.measured import accuracy_of, wins_against
 from training.models import ModelVersion, Study, StudyRun, TrainingRun, VersionState
 
 
@@ -40,7 +38,8 @@ def found_in(study: Study) -> list[Found]:
     points = study.runs.select_related("run__job", "run__workspace").prefetch_related("run__data")
     versions = versions_of(study)
     held_out = study.snapshot.splits.get("validation", 0)
-    votes = _votes(study, [str(version) for version in versions.values()])
+    names = [str(version) for version in versions.values()]
+    votes = wins_against(study.workspace, str(study.base), names)
     found = []
     for point in points:
         metrics = point.run.result.get("metrics") or {}
@@ -52,45 +51,11 @@ def found_in(study: Study) -> list[Found]:
                 run=point.run,
                 rows=next((piece.rows for piece in point.run.data.all()), None),
                 model=version,
-                accuracy=_accuracy(metrics, held_out),
+                accuracy=accuracy_of(metrics, held_out),
                 loss=metrics.get("eval/loss"),
                 wins=share(wins, n) if n else None,
             )
         )
-    return found
-
-
-def _accuracy(metrics: dict[str, Any], held_out: int) -> Share | None:
-    """The trainer's own interval where it gives one, else Wilson's over the validation rows."""
-    value = metrics.get("eval/accuracy")
-    if value is None or not held_out:
-        return None
-    low, high = metrics.get("eval/accuracy_low"), metrics.get("eval/accuracy_high")
-    if low is not None and high is not None:
-        return Share(value, low, high, held_out)
-    return share(value * held_out, held_out)
-
-
-def _votes(study: Study, models: list[str]) -> dict[str, tuple[float, int]]:
-    """model -> (wins against the base, votes) of people; a tie, or both bad, is half a win."""
-    base = str(study.base)
-    rows = current(Comparison.objects.filter(prompt__workspace=study.workspace, source="human"))
-    found: dict[str, tuple[float, int]] = {}
-    for side, other in (("left", "right"), ("right", "left")):
-        counted: Any = (
-            rows.filter(**{f"{side}__generator__in": models, f"{other}__generator": base})
-            .order_by()
-            .values(f"{side}__generator")
-            .annotate(
-                n=Count("pk"),
-                wins=Count("pk", filter=Q(choice=side)),
-                ties=Count("pk", filter=Q(choice__in=("tie", "both_bad"))),
-            )
-        )
-        for row in counted:
-            name = row[f"{side}__generator"]
-            wins, n = found.get(name, (0.0, 0))
-            found[name] = (wins + row["wins"] + row["ties"] / 2, n + row["n"])
     return found
 
 

@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from annotation.models import Source
 from training.lineage import Node
 from webapp.design.templatetags.look import duration
 
@@ -67,6 +68,11 @@ def figure(value: Any) -> str:
 def role_label(role: str) -> str:
     """What a model is to a run, for a reader."""
     return str(ROLE_LABELS.get(role, role))
+
+
+@register.filter
+def source_label(source: str) -> str:
+    return str(Source(source).label).lower()
 
 
 @register.filter

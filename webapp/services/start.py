@@ -32,8 +32,8 @@ class CannotStart(Exception):
     """Rondo cannot start; the message says why and what to do."""
 
 
-def up() -> None:
-    """Start everything and keep it running until INT, TERM or HUP.
+def up(*more: Program) -> None:
+    """Start everything and keep it running until INT, TERM or HUP. more: begun when all else runs.
 
     Raises:
         CannotStart, ServiceError: something is in the way; nothing is left running.
@@ -48,7 +48,7 @@ def up() -> None:
         with contextlib.ExitStack() as stack:
             _start_services(stack, say)
             _prepare(say)
-            stack.callback(_stop, supervisor, say)
+            stack.callback(_stop, supervisor, say, *(program.name for program in more))
             web, *others = programs()
             supervisor.start(web)
             if _wait_for_first_page(supervisor):
@@ -56,6 +56,8 @@ def up() -> None:
                     supervisor.start(program)
                 say(f"Rondo is ready: {settings.PUBLIC_URL.geturl()}  (Ctrl-C stops it)")
                 _welcome(say)
+                for program in more:
+                    supervisor.start(program)
                 supervisor.keep_running(float("inf"))
             elif not supervisor.asked_to_stop.is_set():
                 raise CannotStart(
@@ -210,8 +212,8 @@ def _welcome(say: Callable[[str], None]) -> None:
         print(f"\n    e-mail    {email}\n    password  {password}\n", flush=True)
 
 
-def _stop(supervisor: Supervisor, say: Callable[[str], None]) -> None:
+def _stop(supervisor: Supervisor, say: Callable[[str], None], *more: str) -> None:
     say("Stopping: web, workers, then broker and database ...")
-    supervisor.stop("web")
+    supervisor.stop("web", *more)
     supervisor.stop("worker", "gpu", "reconcile")
     say("Stopped the processes.")

@@ -21,7 +21,7 @@ from typing import IO
 
 from webapp.services import lifeline, undertaker
 
-COLOURS = {"rondo": 37, "web": 36, "worker": 32, "gpu": 35, "reconcile": 33}
+COLOURS = {"rondo": 37, "web": 36, "worker": 32, "gpu": 35, "reconcile": 33, "demo": 34}
 WIDTH = max(map(len, COLOURS))
 LONGEST_PAUSE = 30.0
 HEALTHY_AFTER = 60.0  # seconds; a crash after that is a new one, tried again at once
@@ -30,11 +30,13 @@ LARGEST_LOG, OLD_LOGS = 5_000_000, 4
 
 @dataclass(frozen=True)
 class Program:
-    """One child: its name in the log, its command, and the seconds it has to stop by itself."""
+    """One child: its name in the log, its command, and the seconds it has to stop by itself. One
+    that runs `once` is not started again when it ends."""
 
     name: str
     command: list[str]
     grace: float = 15.0
+    once: bool = False
 
 
 @dataclass
@@ -154,6 +156,9 @@ class Supervisor:
                 continue
             _end_group(child.process.pid)
             del self._children[name]
+            if child.program.once:
+                self.log.line("rondo", f"{name} ended ({_how(code)}). Ctrl-C stops the rest.")
+                continue
             healthy = now - child.started > HEALTHY_AFTER
             pause = 0.5 if healthy else min(self._pauses.get(name, 0.25) * 2, LONGEST_PAUSE)
             self._pauses[name] = pause

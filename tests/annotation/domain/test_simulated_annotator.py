@@ -15,11 +15,11 @@ ASKED = "Name two planets of the solar system."
     [
         ("", EMPTY),
         ("...", EMPTY),
-        ("Mars.", 2 + 1),  # nothing taken up, nothing said twice, ended
-        ("Mars", 2),
-        ("Two planets of the solar system: Mars.", 2 * 3 / 4 + 2 + 1),
-        ("mars mars mars mars mars", 2 / 3),  # three trigrams, one of them
-        (" ".join(f"w{n}" for n in range(90)) + ".", 2 + 1 - 0.5),
+        ("Mars.", 2 + 1 / 20 + 1),  # nothing taken up, nothing said twice, ended
+        ("Mars", 2 + 1 / 20),
+        ("Two planets of the solar system: Mars.", 2 * 3 / 4 + 2 + 7 / 20 + 1),
+        ("mars mars mars mars mars", 2 / 3 + 5 / 20),  # three trigrams, one of them
+        (" ".join(f"w{n}" for n in range(90)) + ".", 2 + 1 + 1 - 0.5),
     ],
 )
 def test_each_term_of_the_rule(answer: str, expected: float) -> None:
@@ -37,7 +37,7 @@ def test_the_same_pair_gets_the_same_vote_in_either_order() -> None:
 def test_it_prefers_the_better_as_often_as_its_formula_says() -> None:
     votes = [compare(ASKED, f"Mars {n} x", f"Mars {n} planets x") for n in range(2000)]
     difference = score(ASKED, "Mars 1 planets x") - score(ASKED, "Mars 1 x")
-    assert difference == pytest.approx(2 / 4)
+    assert difference == pytest.approx(2 / 4 + 1 / 20)
     expected = 1 / (1 + math.exp(-difference / NOISE))
     share = votes.count(Outcome.RIGHT) / len(votes)
     assert share == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 2000))
