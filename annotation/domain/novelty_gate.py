@@ -5,12 +5,15 @@ what scores below 0.7, the released code what does not exceed it; exactly 0.7 te
 """
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import LCSseq
+from rapidfuzz.process import cdist
 
 from annotation.domain.text_similarity import (
     character_ngrams,
@@ -22,20 +25,7 @@ from annotation.domain.text_similarity import (
 HAIR = 1e-9  # rounding must not hide a pair that is exactly at the threshold
 
 
-class Growing:
-    """Numbers that are appended to and read as one array."""
-
-    def __init__(self) -> None:
-        self._room, self._used = np.empty(4, dtype=np.int32), 0
-
-    def append(self, number: int) -> None:
-        if self._used == len(self._room):
-            self._room = np.concatenate([self._room, np.empty_like(self._room)])
-        self._room[self._used] = number
-        self._used += 1
-
-    def array(self) -> NDArray[np.int32]:
-        return self._room[: self._used]
+MOST_CODES = 1_000_000  # below the number of Unicode's characters that are no surrogates
 
 
 class Rule(StrEnum):
@@ -80,8 +70,9 @@ class NoveltyGate:
     _ids: dict[str, int] = field(default_factory=dict)
     _counts: list[int] = field(default_factory=list)  # by token id, as of the last ordering
     _items: list[list[int]] = field(default_factory=list)
-    _lengths: Growing = field(default_factory=Growing)
-    _index: dict[tuple[int, int], Growing] = field(default_factory=dict)
+    _codes: list[str] = field(default_factory=list)  # the same, a character for each token
+    _lengths: "array[int]" = field(default_factory=lambda: array("i"))
+    _index: "dict[tuple[int, int], array[int]]" = field(default_factory=dict)
     _ordered_at: int = 0
     _grams: dict[int, frozenset[str]] = field(default_factory=dict)
 
@@ -99,6 +90,7 @@ class NoveltyGate:
         ids = self._ids_of(text)
         self.pool.append(text)
         self._items.append(ids)
+        self._codes.append(_as_characters(ids))
         self._lengths.append(len(ids))
         if self.other_scripts and is_beyond_latin(text):
             self._grams[position] = character_ngrams(text)
@@ -122,14 +114,28 @@ class NoveltyGate:
         """The greatest F among the chosen items, and the first item that has it."""
         if not chosen:
             return 0.0, None
-        common = np.array([lcs_length(ids, self._items[at]) for at in chosen], dtype=np.float64)
+        common = self._common(ids, chosen)
         # 2PR / (P + R) by the float operations of `f_measure`, so that ties fall the same way.
-        precision = common / np.maximum(self._lengths.array()[chosen], 1)
+        precision = common / np.maximum(self._lengths_of(chosen), 1)
         recall = common / max(len(ids), 1)
         sums = precision + recall
         scores = np.divide(2 * precision * recall, sums, out=np.zeros_like(sums), where=sums > 0)
         at = int(scores.argmax())
         return (float(scores[at]), chosen[at]) if scores[at] > 0 else (0.0, None)
+
+    def _common(self, ids: list[int], chosen: Sequence[int]) -> NDArray[np.float64]:
+        """Lengths of the longest common subsequences with the chosen items."""
+        if len(self._ids) > MOST_CODES:
+            found = [lcs_length(ids, self._items[at]) for at in chosen]
+            return np.array(found, dtype=np.float64)
+        # As characters: lists of numbers are hashed one by one before they are compared.
+        ours, theirs = _as_characters(ids), [self._codes[at] for at in chosen]
+        lengths = cdist([ours], theirs, scorer=LCSseq.similarity, dtype=np.int32)
+        return np.asarray(lengths[0], dtype=np.float64)
+
+    def _lengths_of(self, chosen: Sequence[int] | NDArray[np.intp]) -> NDArray[np.int32]:
+        # A copy: the array cannot grow while a view of it is alive.
+        return np.frombuffer(self._lengths, dtype=np.intc)[chosen]
 
     def admit(self, text: str, *, exact: bool = False) -> Verdict:
         """Check, and add when it is new: what is admitted counts for the next one at once."""
@@ -179,12 +185,12 @@ class NoveltyGate:
 
     def _could_decide(self, ids: list[int]) -> list[int]:
         index = self._index
-        found = [index[key].array() for key in self._prefix(ids) if key in index]
+        found = [index[key] for key in self._prefix(ids) if key in index]
         if not found:
             return []
-        shared = np.bincount(np.concatenate(found))
+        shared = np.bincount(np.frombuffer(b"".join(found), dtype=np.intc))
         some = np.flatnonzero(shared >= min(self._least(len(ids)), SHARED))
-        lengths = self._lengths.array()[some]
+        lengths = self._lengths_of(some)
         needed = np.ceil(self.threshold / 2 * (lengths + len(ids)) - HAIR)
         enough = shared[some] >= np.minimum(needed, SHARED)
         likely: list[int] = some[enough & (needed <= np.minimum(lengths, len(ids)))].tolist()
@@ -192,7 +198,10 @@ class NoveltyGate:
 
     def _enter(self, position: int, ids: list[int]) -> None:
         for key in self._prefix(ids):
-            self._index.setdefault(key, Growing()).append(position)
+            found = self._index.get(key)
+            if found is None:
+                found = self._index[key] = array("i")
+            found.append(position)
 
     def _reorder(self) -> None:
         """Order tokens by their frequency in the pool again and index everything anew."""
@@ -204,3 +213,10 @@ class NoveltyGate:
         self._index.clear()
         for position, ids in enumerate(self._items):
             self._enter(position, ids)
+
+
+def _as_characters(ids: list[int]) -> str:
+    """One character for each token, surrogates passed over; "" when there are too many tokens."""
+    if ids and max(ids) >= MOST_CODES:
+        return ""
+    return "".join([chr(token if token < 0xD800 else token + 0x800) for token in ids])
