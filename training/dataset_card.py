@@ -112,7 +112,14 @@ def _splits(plan: ExportPlan, tally: Tally) -> str:
 
 
 def _where_from(tally: Tally) -> str:
-    parts = []
+    known = {
+        name: len({value for (value,) in tally.by(name) if value})
+        for name in ("source", "language", "licence")
+    }
+    parts = [
+        f"{tally.rows:,} examples; sources (tasks) named: {known['source']:,}, languages: "
+        f"{known['language']:,}, licences: {known['licence']:,}."
+    ]
     for title, name in (
         ("Sources", "source"),
         ("Licences", "licence"),
