@@ -247,6 +247,8 @@ def _field(setting: Setting) -> forms.Field:
         "required": False,
         "initial": setting.default,
     }
+    if setting.type == "yes or no" and "null" in setting.allowed:
+        return forms.NullBooleanField(**common)  # not said is neither
     if setting.type == "yes or no":
         return forms.BooleanField(**common)
     if setting.type == "whole number":

@@ -26,6 +26,17 @@
 
   const number = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 5 });
 
+  /** Labels of an axis; uPlot's own have three decimals, and call a loss of 0.0001 "-0". */
+  function ticks(_, values) {
+    const largest = Math.max(...values.map((value) => Math.abs(value ?? 0)));
+    return values.map((value) => {
+      if (value === null) return "";
+      const size = Math.abs(value);
+      if (size <= largest * 1e-9) return "0"; // a split beside it, by a rounding
+      return size < 1e-3 || size >= 1e6 ? value.toExponential(1).replace("e+", "e") : number.format(value);
+    });
+  }
+
   function make(figure) {
     const place = figure.querySelector(".chart-canvas");
     const content = JSON.parse(figure.querySelector("[data-points]").textContent);
@@ -77,7 +88,7 @@
           width: place.clientWidth || 300,
           height: Math.max(180, Math.min(320, Math.round((place.clientWidth || 300) * 0.45))),
           scales: { x: { time: false }, y: { distr: logBox.checked ? 3 : 1 } },
-          axes: [{ ...axis, label: content.x.label, labelSize: 18, labelFont: axis.font, size: 34 }, { ...axis, size: 56 }],
+          axes: [{ ...axis, label: content.x.label, labelSize: 18, labelFont: axis.font, size: 34 }, { ...axis, size: 56, values: ticks }],
           cursor: { points: { size: 6 }, drag: { x: true, y: false, setScale: true } },
           legend: { live: true },
           series: [

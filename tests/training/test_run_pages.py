@@ -18,7 +18,7 @@ from django.utils import timezone
 from tests.cast import a_workspace, log_in, mia
 from tests.training.registry import DEMONSTRATIONS, a_model, a_run, frozen
 from training import curves
-from training.actions.launch import LaunchPlan, launch, start_awaiting
+from training.actions.launch import LaunchPlan, launch, resolved, start_awaiting
 from training.actions.launch_recipe import launch_recipe
 from training.models import RunEvent, RunMetric, SavedConfig, TrainingRun
 from training.presets import recipe_named
@@ -353,3 +353,18 @@ def test_the_queue_says_when_a_run_will_begin_by_what_those_ahead_take() -> None
     assert "1 job ahead" in text
     TrainingRun.objects.filter(pk=past.pk).delete()
     assert expected_starts(Outlook()) == {second.job_id: 600}, "nobody knows how long it takes"
+
+
+def test_what_the_form_does_not_say_stays_unsaid() -> None:
+    """A setting that decides for itself when it is not given: a box that is not ticked says no."""
+    workspace = a_workspace()
+    base = a_model(workspace, mia(workspace))
+    a_model(workspace, mia(), "taste", kind="reward")
+    prompts = frozen(workspace, mia(), "prompt_only", [{"prompt": "p"}])
+    given = {"name": "mine", "base": base.pk, "reward": base.pk + 1, "data.prompts": prompts.pk}
+    said = {"": None, "true": True, "false": False}
+    for value, expected in said.items():
+        form = RunForm(workspace, "ppo", {**given, "settings.share_first_forward": value})
+        assert form.is_valid(), form.errors
+        config = resolved(form.plan(purpose="run"))
+        assert config["settings"]["share_first_forward"] is expected

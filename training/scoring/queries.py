@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isclose
 from statistics import fmean
 
 from django.db.models import QuerySet
@@ -153,6 +154,6 @@ def scores_of_trial(trial: Trial) -> dict[int, list[tuple[str, float | None, boo
             highest[row.reward_id] = max(row.value, highest.get(row.reward_id, row.value))
     found: dict[int, list[tuple[str, float | None, bool]]] = defaultdict(list)
     for row in rows:
-        best = row.value is not None and row.value == highest[row.reward_id]
+        best = row.value is not None and isclose(row.value, highest[row.reward_id], rel_tol=1e-5)
         found[row.generation_id].append((str(row.reward), row.value, best))
     return dict(found)

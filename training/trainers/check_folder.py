@@ -52,7 +52,7 @@ def describe(folder: Path) -> dict[str, Any]:
     if adapter.exists() and not config_path.exists():
         kind = "adapter"
         base = str(config.get("base_model_name_or_path") or "")
-        facts["base"] = (Path(base).name if base.startswith("/") else base)[:200]
+        facts["base"] = "" if base.startswith("/") else base[:200]  # a folder elsewhere
         facts["rank"] = config["r"] if isinstance(config.get("r"), int) else 0
         facts["adapts"] = "reward" if _has_head(folder) else "policy"
     elif any("SequenceClassification" in name for name in config.get("architectures") or []):
