@@ -33,7 +33,7 @@
       if (value === null) return "";
       const size = Math.abs(value);
       if (size <= largest * 1e-9) return "0"; // a split beside it, by a rounding
-      return size < 1e-3 || size >= 1e6 ? value.toExponential(1).replace("e+", "e") : number.format(value);
+      return size < 1e-3 || size >= 1e6 ? Number(value.toPrecision(4)).toExponential().replace("e+", "e") : number.format(value);
     });
   }
 
@@ -88,7 +88,7 @@
           width: place.clientWidth || 300,
           height: Math.max(180, Math.min(320, Math.round((place.clientWidth || 300) * 0.45))),
           scales: { x: { time: false }, y: { distr: logBox.checked ? 3 : 1 } },
-          axes: [{ ...axis, label: content.x.label, labelSize: 18, labelFont: axis.font, size: 34 }, { ...axis, size: 56, values: ticks }],
+          axes: [{ ...axis, label: content.x.label, labelSize: 18, labelFont: axis.font, size: 34, values: ticks }, { ...axis, size: 56, values: ticks }],
           cursor: { points: { size: 6 }, drag: { x: true, y: false, setScale: true } },
           legend: { live: true },
           series: [
