@@ -143,7 +143,6 @@ def test_from_a_snapshot_to_two_models_on_a_board(
     page.locator("[name='max_tokens']").fill("12")
     page.get_by_role("button", name="Queue the job").click()
     page.get_by_text("6 of 6").nth(1).wait_for(timeout=A_RUN)
-    # All are answered a few seconds before the job is done, and it keeps the answers at its end.
     page.get_by_role("status").get_by_text("Done").first.wait_for(timeout=A_RUN)
     people_compare(page, home, log_in_browser, workspace)
     seen_on_a_board(page, home, log_in_browser, workspace, (tuned, polished))
