@@ -61,7 +61,8 @@ class EndpointForm(forms.Form):
         label=gettext_lazy("How it is asked"),
         help_text=gettext_lazy(
             "Chat for models that know turns. A base model continues a text: the template alone, "
-            "or URIAL, which puts a preamble and examples before it."
+            "or URIAL, which puts a preamble and examples before it. It needs a strong base model; "
+            "a small one does not become useful by it."
         ),
     )
     template = forms.CharField(
