@@ -21,7 +21,14 @@ from training.actions.endpoint import (
 )
 from training.actions.register import make_ready, new_version
 from training.endpoint_forms import examples_from, examples_text
-from training.generate.probes import Continued, consistency, continued
+from training.generate.probes import (
+    BY_NAME,
+    PROBES,
+    Continued,
+    consistency,
+    continued,
+    follows_twin,
+)
 from training.generate.wording import URIAL_EXAMPLES, wording
 from training.model_store import fingerprint_of_manifest, store_folder
 from training.models import ModelEndpoint, PromptStyle
@@ -164,3 +171,16 @@ def test_a_registered_model_answers_on_the_gpu_queue(tmp_path: Path) -> None:
         assert row.state == "done"
         assert row.text
         assert 0 < row.tokens_out <= 8
+
+
+def test_every_twin_has_its_other_half_and_negates_it() -> None:
+    twins = [probe for probe in PROBES if probe.twin]
+    assert len(twins) == 16
+    for probe in twins:
+        other = BY_NAME[probe.twin]
+        assert other.twin == probe.name
+        assert other.words == probe.words
+        assert other.wants_words is not probe.wants_words
+        said = " and ".join(probe.words[:3])
+        # Who lists what was asked for follows the one and breaks the other.
+        assert follows_twin(probe, said) is probe.wants_words

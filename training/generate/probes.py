@@ -24,6 +24,21 @@ FRUITS = ("apple", "banana", "orange", "pear", "grape", "cherry", "mango", "lemo
 COLOURS = ("red", "blue", "green", "yellow", "black", "white", "purple", "orange", "brown", "pink")
 CITIES = ("Paris", "Lyon", "Marseille", "Nice", "Toulouse", "Lille", "Bordeaux", "Nantes")
 
+ANIMALS = ("cow", "horse", "pig", "sheep", "goat", "chicken", "dog", "cat", "duck", "lion", "bear")
+TOOLS = ("hammer", "saw", "screwdriver", "drill", "wrench", "pliers", "chisel", "axe", "spade")
+SPORTS = ("football", "soccer", "tennis", "basketball", "hockey", "rugby", "swimming", "golf")
+INSTRUMENTS = ("piano", "guitar", "violin", "drum", "flute", "trumpet", "cello", "harp", "clarinet")
+LANGUAGES = ("English", "French", "Spanish", "German", "Chinese", "Italian", "Arabic", "Japanese")
+
+
+def _twins(topic: str, asks: str, forbids: str, words: tuple[str, ...]) -> tuple[Probe, Probe]:
+    """A request for a list, and the same with a negation in it."""
+    return (
+        Probe(topic, asks, f"no {topic}", words),
+        Probe(f"no {topic}", forbids, topic, words, False),
+    )
+
+
 PROBES = (
     Probe("moon", "Explain the moon landing to a 6 year old in a few sentences."),
     Probe("translate", "Translate to French: The small dog"),
@@ -43,6 +58,21 @@ PROBES = (
     ),
     Probe("cities", "Name three cities in France.", "no cities", CITIES),
     Probe("no cities", "Do not name any cities. Say what a country is.", "cities", CITIES, False),
+    *_twins("animals", "List three animals.", "Do not list animals. Say what a zoo is.", ANIMALS),
+    *_twins("tools", "List three tools.", "Do not list tools. Say what a carpenter is.", TOOLS),
+    *_twins("sports", "List three sports.", "Do not list sports. Say what a team is.", SPORTS),
+    *_twins(
+        "instruments",
+        "List three musical instruments.",
+        "Do not list musical instruments. Say what a concert is.",
+        INSTRUMENTS,
+    ),
+    *_twins(
+        "languages",
+        "List three languages.",
+        "Do not list languages. Say what a dictionary is.",
+        LANGUAGES,
+    ),
 )
 BY_NAME = {probe.name: probe for probe in PROBES}
 

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from annotation.domain.proportions import wilson_interval
 from annotation.models import Campaign
 from annotation.models.campaigns import Kind, State
 from training.access import MANAGES
@@ -302,6 +303,12 @@ def _probe_table(trials: list[Trial]) -> dict[str, Any]:
     for name in names:
         followed, whole = consistency(answers.get(name, {}))
         models.append(
-            {"name": name, "continued": marks[name], "followed": followed, "whole": whole}
+            {
+                "name": name,
+                "continued": marks[name],
+                "followed": followed,
+                "whole": whole,
+                "between": wilson_interval(followed, whole) if whole else None,
+            }
         )
     return {"rows": rows, "models": models, "ended": ended}
