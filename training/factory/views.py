@@ -269,6 +269,7 @@ def _context(run: FactoryRun, may_act: bool) -> dict[str, Any]:
         "steps": requests_by_step(run),
         "spent": spending(run),
         "kept": kept,
+        "share_kept": min(kept) if kept is not None else None,
         "short": kept is not None and kept[0] < kept[1] and state.key in ("done", "waiting"),
         "shares": refusal_shares(run),
         "version": version,
