@@ -85,6 +85,7 @@
     const notes = [...document.querySelectorAll("[data-key-note]")].map((e) => row(e.dataset.keyLabel, e.dataset.keyNote));
     const keys = registered().map((e) => row(e.dataset.keyLabel || e.textContent.trim(), keyOf(e), e));
     list.replaceChildren(...[row(sentences.help, "?"), ...notes, ...keys].flat());
+    status.textContent = list.querySelector("button") ? status.dataset.usual : "";
     reset.hidden = !registered().some((element) => name(element) in changed);
     dialog.querySelector("[data-keys-on]").checked = on();
     hint();
@@ -108,7 +109,6 @@
     }
     const at = [...list.querySelectorAll("button")].indexOf(document.activeElement);
     asking = null;
-    status.textContent = "";
     keep();
     list.querySelectorAll("button")[at]?.focus();
   });
@@ -121,7 +121,6 @@
 
   new MutationObserver(() => {
     asking = null;
-    status.textContent = "";
     if (dialog.open) show();
   }).observe(dialog, { attributeFilter: ["open"] });
   dialog.querySelector("[data-keys-on]").addEventListener("change", (event) => {
