@@ -18,8 +18,9 @@ class PlanningCursor(psycopg.Cursor[Any]):
     """Prepares every statement, and sends its values apart from it.
 
     The ORM's cursors write the values into the statement, which PostgreSQL then reads and plans
-    each time: for a claim it takes longer than to carry it out. psycopg prepares while the connection
-    has a threshold; it has none but here, since it would keep the texts of all other statements.
+    each time: for a claim it takes longer than to carry it out. psycopg prepares while the
+    connection has a threshold; it has none but here, since it would keep the texts of all other
+    statements.
     """
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "PlanningCursor":
