@@ -17,7 +17,7 @@ from training.factory.actions.steer import change_settings, go_on
 from training.factory.queries import funnel, requests_by_step, spending
 from training.generate import claims
 from training.generate.session import FAILURES_IN_A_ROW, MOST_TRIES
-from training.models import CandidateState, FactoryRun, FactoryStep
+from training.models import CandidateState, FactoryRequest, FactoryRun, FactoryStep
 
 pytestmark = [pytest.mark.django_db, pytest.mark.heavy]
 release = threading.Event()
@@ -96,6 +96,7 @@ def test_a_storm_in_the_middle_of_a_run_costs_nothing_twice(service: Service) ->
     calm = carried_out(a_run(a_workspace("Second cups"), service.base_url))
     for step in (FactoryStep.INSTRUCTIONS, FactoryStep.INSTANCES):
         assert texts(run, step) == texts(calm, step)
+    assert spending(run)["requests"] == FactoryRequest.objects.filter(run=run).count()
     assert spending(run)["requests"] == spending(calm)["requests"]
     assert spending(run)["tokens_in"] == spending(calm)["tokens_in"]
 
