@@ -264,7 +264,6 @@
     }
     window.htmx.ajax("POST", frame.dataset.selection, {
       target: "#map-selection",
-      swap: "innerHTML",
       values: { points: ranges(picked) },
     });
   }
