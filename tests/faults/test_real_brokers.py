@@ -94,5 +94,9 @@ def test_c9_a_resumable_job_leaves_at_once_and_is_resumed(rondo: RondoOn, runnin
 def test_c1_a_request_succeeds_while_the_broker_is_down_and_its_job_runs(
     rondo: RondoOn, running: Running
 ) -> None:
+    # A worker looks once when it begins, and would find the job without any hint: it has one behind
+    # it before the broker goes.
     running.worker()
+    rondo.wait_for(rondo.cause(steps=0))
+    rondo.forget_jobs()
     scenarios.ask_while_the_broker_is_down(rondo, running.web)
