@@ -675,13 +675,20 @@ def unused_model(world: World) -> None:
     Job.objects.filter(pk__in=jobs).update(state="cancelled", finished_at=Now())
 
 
-def to_score(world: World) -> dict[str, Any]:
-    """A reward model that has scored nothing yet."""
+def another_reward_model(world: World) -> None:
+    """One that has scored nothing yet."""
     from tests.training.scoring.world import a_reward
     from training.models import Scoring
 
     scoring = Scoring.objects.get(pk=world.kwargs["scoring"])
-    return {"reward": a_reward(scoring.workspace, scoring.created_by, "another").pk}
+    a_reward(scoring.workspace, scoring.created_by, "another")
+
+
+def to_score(world: World) -> dict[str, Any]:
+    from training.models import ModelVersion
+
+    made = ModelVersion.objects.filter(workspace=world.ours, name="another", kind="reward").last()
+    return {"reward": made.pk if made is not None else 0}
 
 
 def to_score_over_rest(world: World) -> dict[str, Any]:
@@ -881,7 +888,7 @@ SETUPS: dict[tuple[str, str], Setup] = {
         lambda world: {"file": SimpleUploadedFile("a.jsonl", b'{"prompt": "x"}')},
         allows=frozenset({"file", "licence"}),
     ),
-    ("annotation:task_new", "POST"): Setup({"name": "another"}),
+    ("annotation:task_new", "POST"): Setup({"name": "another"}, allows=frozenset({"licence"})),
     ("annotation:task", "POST"): Setup(TASK),
     ("annotation:task_preview", "POST"): Setup(TASK),
     ("annotation:conversion_new", "POST"): Setup(
@@ -1102,10 +1109,10 @@ SETUPS: dict[tuple[str, str], Setup] = {
         {"choice": "left", "key": "7f4df0a0-4cb3-4e2b-9a4b-0f6f2f0f9d13"}
     ),
     ("training:sampling_act", "POST"): Setup({"act": "stop"}),
-    ("training:sampling_score", "POST"): Setup(to_score),
-    ("training:trial_score", "POST"): Setup(to_score),
+    ("training:sampling_score", "POST"): Setup(to_score, before=another_reward_model),
+    ("training:trial_score", "POST"): Setup(to_score, before=another_reward_model),
     ("training:scoring_check", "POST"): Setup({"name": "Fresh eyes", "overlap": "1"}),
-    ("api_scorings", "POST"): Setup(to_score_over_rest),
+    ("api_scorings", "POST"): Setup(to_score_over_rest, before=another_reward_model),
     ("api_scoring_check", "POST"): Setup({"name": "Fresh eyes"}),
     ("training:playground", "POST"): Setup(
         lambda world: ASKING | {"prompt": "Hello?", "models": [world.kwargs["endpoint"]]}

@@ -64,7 +64,7 @@ class MapBody(Strict):
     most = serializers.IntegerField(required=False, min_value=10, max_value=MOST_PROMPTS)
 
 
-class PointRow(serializers.Serializer):
+class MapPointRow(serializers.Serializer):
     number = serializers.IntegerField()
     x = serializers.FloatField()
     y = serializers.FloatField()
@@ -136,7 +136,7 @@ class MapEndpoint(Endpoint):
 
 class MapPointsEndpoint(Endpoint):
     is_list = True
-    serializer_class = PointRow
+    serializer_class = MapPointRow
 
     @extend_schema(summary="Where a map's texts are", operation_id="api_map_points_list")
     def get(self, request: Request, slug: str, map: int) -> Response:

@@ -28,6 +28,7 @@ UNRELEASED = (
     "0017_boards_stop_campaigns",
     "0018_a_queue_that_stays_short",
     "0019_prompts_looked_up_by_hash_and_name",
+    "0010_roles_of_adapters",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "webhooks", "annotation", "training"]
 
