@@ -749,12 +749,12 @@ SAFE_NUMBERS = {
 
 
 def a_factory_run(world: World) -> dict[str, Any]:
-    said = {"name": "another", "seeds": "source=curated", "model": world.kwargs["endpoint"]}
+    said = {"name": "another", "seeds": "all", "model": world.kwargs["endpoint"]}
     return said | SELF_INSTRUCT_NUMBERS
 
 
 def a_safe_run(world: World) -> dict[str, Any]:
-    said = {"name": "another", "seeds": "source=curated", "model": world.kwargs["endpoint"]}
+    said = {"name": "another", "seeds": "all", "model": world.kwargs["endpoint"]}
     return said | SAFE_NUMBERS | {"paraphrases": "1"}
 
 

@@ -83,6 +83,7 @@ LABELS: dict[str, tuple[Any, Any]] = {
     ),
     "seed": (gettext_lazy("Seed"), gettext_lazy("The same seed asks the same questions.")),
 }
+ALL = "all"  # for a workspace whose prompts name no source
 FIRST = ("wanted", "paraphrases", "refuse_seeds", "ask_plainly", "check_intent")
 
 
@@ -221,7 +222,7 @@ def _sources(workspace: Workspace) -> list[tuple[str, str]]:
     names = live.exclude(source="").order_by("source").values_list("source", flat=True).distinct()
     found = [(_query("source", name), name) for name in names[:MOST_SOURCES]]
     if not found and live.exists():
-        found = [("", _("all prompts"))]
+        found = [(ALL, _("all prompts"))]
     return found
 
 
@@ -232,7 +233,7 @@ def _query(name: str, value: str) -> str:
 
 
 def _of(query: str) -> PromptFilter:
-    return PromptFilter.from_params(QueryDict(query))
+    return PromptFilter() if query == ALL else PromptFilter.from_params(QueryDict(query))
 
 
 class ReviewForm(forms.Form):
