@@ -4,6 +4,7 @@ Each figure is one that has its own page; here they stand side by side. Votes ar
 source (people, judges or a simulated annotator), and the page says which.
 """
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +13,19 @@ from django.db.models.functions import Length
 from django.utils.translation import gettext as _
 
 from annotation.domain.proportions import Share, share
-from annotation.models import (
-    Campaign,
-    Comparison,
-    Completion,
-    ItemCompletion,
-    Ranking,
-    Source,
-)
-from annotation.models.campaigns import Kind
+from annotation.models import Comparison, ItemCompletion, Ranking, Source
 from annotation.queries import current
-from training.measured import accuracy_of, wins_against
-from training.models import ModelVersion, Round, SnapshotKind, TrainingRun, VersionState
+from training.measured import Wins, accuracy_of, wins_against
+from training.models import (
+    BatchEntry,
+    ModelVersion,
+    Round,
+    RoundRun,
+    RoundSnapshot,
+    SnapshotKind,
+    TrainingRun,
+    VersionState,
+)
 from training.rounds.plan import RoundPlan
 from training.rounds.queries import rounds_in
 
@@ -82,12 +84,6 @@ class Story:
     chapters: list[Chapter] = field(default_factory=list)
 
     @property
-    def votes(self) -> int:
-        return sum(
-            sum(each.judged.values()) + sum(each.compared.values()) for each in self.chapters
-        )
-
-    @property
     def is_simulated(self) -> bool:
         return self.source == Source.SIMULATED
 
@@ -96,74 +92,124 @@ class Story:
         return str(Source(self.source).label).lower()
 
 
+@dataclass(frozen=True)
+class Facts:
+    """Of all rounds at once, so that a long loop costs as many statements as a short one.
+
+    runs: of each round, in the recipe's order. versions: the ready model of a run. judged: of a
+    campaign, judgements that count by source. lengths: of a campaign, mean characters of each
+    generator's answers as often as they are shown. held_out: pairs that a round's reward model did
+    not learn from. cost: of a batch, what services asked for its answers.
+    """
+
+    runs: dict[int, list[TrainingRun]]
+    versions: dict[int, ModelVersion]
+    judged: dict[int, dict[str, int]]
+    lengths: dict[int, dict[str, float]]
+    held_out: dict[int, int]
+    cost: dict[int, float]
+
+
 def story_of(found: Round) -> Story:
     """What the loop of this round brought."""
     workspace = found.workspace
-    rounds = list(
-        rounds_in(workspace)
-        .filter(name=found.name)
-        .select_related("campaign", "comparison", "answers")
-        .order_by("number")
-    )
+    rounds = list(rounds_in(workspace).filter(name=found.name).order_by("number"))
+    facts = _facts_of(rounds)
     base = rounds[0].base
-    source = _main_source(rounds)
-    made = [_models_of(found) for found in rounds]
-    names = [str(version) for each in made for _run, version in each]
+    source = _main_source(rounds, facts)
+    names = [str(version) for version in facts.versions.values()]
     wins = wins_against(workspace, str(base), names, source=source)
-    chapters = [
-        _chapter(found, base, models, wins) for found, models in zip(rounds, made, strict=True)
-    ]
-    return Story(found.name, base, source, chapters)
+    return Story(found.name, base, source, [_chapter(each, base, facts, wins) for each in rounds])
 
 
-def _main_source(rounds: list[Round]) -> str:
+def _facts_of(rounds: list[Round]) -> Facts:
+    runs: dict[int, list[TrainingRun]] = defaultdict(list)
+    for kept in RoundRun.objects.filter(round__in=rounds).select_related("run"):
+        runs[kept.round_id].append(kept.run)
+    every = [run for of_round in runs.values() for run in of_round]
+    ready = ModelVersion.objects.filter(run__in=every, state=VersionState.READY)
+    frozen = RoundSnapshot.objects.filter(round__in=rounds, kind=SnapshotKind.PREFERENCE)
+    batches = [key for each in rounds for key in (each.batch_id, each.answers_id) if key]
+    paid: Any = BatchEntry.objects.filter(batch__in=batches).order_by().values("batch")
+    return Facts(
+        runs=runs,
+        versions={version.run_id: version for version in ready.order_by("-pk") if version.run_id},
+        judged=_judged([each.campaign_id for each in rounds] + _comparisons(rounds)),
+        lengths=_lengths(_comparisons(rounds)),
+        held_out={
+            each.round_id: int(each.snapshot.splits.get("validation", 0))
+            for each in frozen.select_related("snapshot")
+        },
+        cost={
+            row["batch"]: float(row["sum"]) for row in paid.annotate(sum=Sum("generation__cost"))
+        },
+    )
+
+
+def _comparisons(rounds: list[Round]) -> list[int | None]:
+    return [each.comparison_id for each in rounds]
+
+
+def _judged(campaigns: list[int | None]) -> dict[int, dict[str, int]]:
+    """Judgements that count, by campaign and by who made them."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for model in (Comparison, Ranking):
+        rows: Any = current(model._default_manager.filter(assignment__campaign__in=campaigns))
+        for row in rows.order_by().values("assignment__campaign", "source").annotate(n=Count("pk")):
+            found[row["assignment__campaign"]][row["source"]] = row["n"]
+    return found
+
+
+def _lengths(campaigns: list[int | None]) -> dict[int, dict[str, float]]:
+    shown: Any = ItemCompletion.objects.filter(item__campaign__in=campaigns).order_by()
+    rows = shown.values("item__campaign", "completion__generator")
+    found: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in rows.annotate(mean=Avg(Length("completion__text"))):
+        found[row["item__campaign"]][row["completion__generator"]] = row["mean"]
+    return found
+
+
+def _main_source(rounds: list[Round], facts: Facts) -> str:
     """The one with most votes in the comparisons; people where nobody voted yet."""
-    votes = _by_source([found.comparison for found in rounds if found.comparison])
-    return max(votes, key=lambda source: votes[source]) if votes else Source.HUMAN
+    votes: Counter[str] = Counter()
+    for campaign in _comparisons(rounds):
+        votes.update(facts.judged.get(campaign or 0, {}))
+    return votes.most_common(1)[0][0] if votes else Source.HUMAN
 
 
-def _models_of(found: Round) -> list[tuple[TrainingRun, ModelVersion]]:
-    """The results of the round's recipe that are there, with their runs."""
+def _chapter(found: Round, base: ModelVersion, facts: Facts, wins: Wins) -> Chapter:
+    runs = facts.runs[found.pk]
     recipe = RoundPlan.from_json(found.plan).chosen_recipe
-    runs = [each.run for each in found.runs.select_related("run")]
     results = [runs[at] for at in (*recipe.beside, len(recipe.steps) - 1) if at < len(runs)]
-    ready = ModelVersion.objects.filter(run__in=results, state=VersionState.READY)
-    versions = {version.run_id: version for version in ready.order_by("-pk")}
-    return [(run, versions[run.pk]) for run in results if run.pk in versions]
-
-
-def _chapter(
-    found: Round,
-    base: ModelVersion,
-    models: list[tuple[TrainingRun, ModelVersion]],
-    wins: dict[str, tuple[float, int]],
-) -> Chapter:
-    runs = [each.run for each in found.runs.select_related("run")]
     reward = next((run for run in runs if run.method == "reward"), None)
-    lengths = _lengths(found)
-    told = []
-    for run, version in models:
-        won, n = wins.get(str(version), (0.0, 0))
-        told.append(
-            Told(
-                version=version,
-                run=run,
-                wins=share(won, n) if n else None,
-                kl=_metrics(run).get("objective/kl"),
-                length=lengths.get(str(version)),
-            )
-        )
+    lengths = facts.lengths.get(found.comparison_id or 0, {})
+    held_out = facts.held_out.get(found.pk, 0)
     return Chapter(
         round=found,
-        judged=_by_source([found.campaign]),
-        compared=_by_source([found.comparison]),
-        accuracy=accuracy_of(_metrics(reward), _held_out(found)) if reward else None,
-        models=told,
+        judged=facts.judged.get(found.campaign_id or 0, {}),
+        compared=facts.judged.get(found.comparison_id or 0, {}),
+        accuracy=accuracy_of(_metrics(reward), held_out) if reward else None,
+        models=[
+            _told(facts.versions[run.pk], run, lengths, wins)
+            for run in results
+            if run.pk in facts.versions
+        ],
         base_length=lengths.get(str(base)),
         minutes=_minutes(found),
         training_seconds=sum(float(run.result.get("seconds") or 0) for run in runs),
-        cost=_cost(found),
+        cost=sum(facts.cost.get(key or 0, 0.0) for key in (found.batch_id, found.answers_id)),
         reward_run=reward,
+    )
+
+
+def _told(version: ModelVersion, run: TrainingRun, lengths: dict[str, float], wins: Wins) -> Told:
+    won, n = wins.get(str(version), (0.0, 0))
+    return Told(
+        version=version,
+        run=run,
+        wins=share(won, n) if n else None,
+        kl=_metrics(run).get("objective/kl"),
+        length=lengths.get(str(version)),
     )
 
 
@@ -173,47 +219,6 @@ def _minutes(found: Round) -> float | None:
 
 def _metrics(run: TrainingRun) -> dict[str, Any]:
     return dict(run.result.get("metrics") or {})
-
-
-def _held_out(found: Round) -> int:
-    kept = found.snapshots.select_related("snapshot").filter(kind=SnapshotKind.PREFERENCE).first()
-    return int(kept.snapshot.splits.get("validation", 0)) if kept is not None else 0
-
-
-def _by_source(campaigns: list[Campaign | None]) -> dict[str, int]:
-    """Judgements that count, by who made them."""
-    found: dict[str, int] = {}
-    for campaign in campaigns:
-        if campaign is None:
-            continue
-        model = Ranking if campaign.kind == Kind.RANKING else Comparison
-        rows: Any = current(model._default_manager.filter(assignment__campaign=campaign))
-        for row in rows.order_by().values("source").annotate(n=Count("pk")):
-            found[row["source"]] = found.get(row["source"], 0) + row["n"]
-    return found
-
-
-def _lengths(found: Round) -> dict[str, float]:
-    """Generator -> mean characters of its answers in the comparison."""
-    if found.comparison is None:
-        return {}
-    shown = ItemCompletion.objects.filter(item__campaign=found.comparison)
-    rows: Any = (
-        Completion.objects.filter(pk__in=shown.values("completion"))
-        .order_by()
-        .values("generator")
-        .annotate(mean=Avg(Length("text")))
-    )
-    return {row["generator"]: row["mean"] for row in rows}
-
-
-def _cost(found: Round) -> float:
-    """What services asked for the answers of this round; models of our own cost nothing here."""
-    batches = [batch for batch in (found.batch, found.answers) if batch is not None]
-    total = 0.0
-    for batch in batches:
-        total += float(batch.entries.aggregate(sum=Sum("generation__cost"))["sum"] or 0)
-    return total
 
 
 def charts(story: Story) -> list[dict[str, Any]]:

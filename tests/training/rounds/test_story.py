@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from annotation.models import Comparison, Demonstration, Prompt
@@ -42,7 +44,6 @@ def test_each_model_stands_beside_its_votes_against_the_first_one() -> None:
     assert (story.source, story.is_simulated) == ("human", False)
     assert chapter.judged == {"human": 4}
     assert chapter.compared == {"human": between.count()}
-    assert story.votes == 4 + between.count()
     assert chapter.training_seconds == 7.5
     assert [told.run.method for told in chapter.models] == ["dpo", "ppo"]
     for told in chapter.models:
@@ -80,6 +81,17 @@ def test_a_loop_that_has_just_begun_has_a_page(client: Client) -> None:
     log_in(client, mia(found.workspace))
     page = client.get(reverse("training:loop", args=[found.workspace.slug, following.pk]))
     assert "No model came back yet." in page.content.decode()
+
+
+def test_a_longer_loop_costs_no_more_statements() -> None:
+    found = a_loop()
+    with CaptureQueriesContext(connection) as short:
+        assert len(story_of(found).chapters) == 1
+    following = carried_out(start_next(found=found, by=mia(found.workspace)))
+    with CaptureQueriesContext(connection) as long:
+        chapters = story_of(following).chapters
+    assert [len(chapter.models) for chapter in chapters] == [2, 2]
+    assert len(long) == len(short)
 
 
 @pytest.mark.django_db(transaction=True)
