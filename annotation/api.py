@@ -136,6 +136,10 @@ class JudgementBody(Strict):
     ranking = serializers.CharField(
         required=False, max_length=200, help_text="Letters, best first: D > C > A = B"
     )
+    best = serializers.CharField(
+        required=False, max_length=1, help_text="Of best and worst: the letter of the best answer"
+    )
+    worst = serializers.CharField(required=False, max_length=1)
     ratings = RatingBody(many=True, required=False)
     parts = PartBody(many=True, required=False)
 

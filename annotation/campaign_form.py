@@ -14,7 +14,13 @@ from annotation.answerers import names_in
 from annotation.domain.few_shot import FEWEST_PAIRS, MOST_PAIRS
 from annotation.domain.rating_scales import Ask
 from annotation.models import Attribute, Campaign, Completion, Split
-from annotation.models.campaigns import CHECKED, WRITES_PROMPTS, Kind, ReviewStep
+from annotation.models.campaigns import (
+    CHECKED,
+    FEWEST_OF_BEST_WORST,
+    WRITES_PROMPTS,
+    Kind,
+    ReviewStep,
+)
 from annotation.prompt_filter import PromptFilter
 from webapp.accounts.models import User
 from webapp.workspaces.models import Membership, Role, Workspace
@@ -57,7 +63,10 @@ class CampaignForm(forms.Form):
         initial=2,
         min_value=2,
         max_value=9,
-        help_text=_("For rankings and conversations 2 to 9; a comparison shows 2."),
+        help_text=_(
+            "For rankings and conversations 2 to 9, for best and worst 3 to 9 (4 is usual); a"
+            " comparison shows 2."
+        ),
     )
     generators = forms.MultipleChoiceField(
         label=_("Answers written by"),
@@ -303,11 +312,25 @@ class CampaignForm(forms.Form):
         cleaned = super().clean()
         if cleaned is not None and cleaned.get("kind") == Kind.COMPARISON:
             cleaned["answers"] = 2
+        if cleaned is not None and cleaned.get("kind") == Kind.BEST_WORST:
+            self._three_answers(cleaned)
         if cleaned is not None and cleaned.get("kind") == Kind.CONVERSATION:
             self._enough_people(cleaned)
         if cleaned is not None and cleaned.get("review") == ReviewStep.DISAGREEMENTS:
             self._can_disagree(cleaned)
         return cleaned
+
+    def _three_answers(self, cleaned: dict[str, Any]) -> None:
+        given = cleaned.get("answers")
+        if given is not None and given < FEWEST_OF_BEST_WORST:
+            self.add_error(
+                "answers",
+                _(
+                    "Best and worst are named of 3 to 9 answers; %(given)d were asked for. Four is"
+                    " usual; of two answers open a comparison."
+                )
+                % {"given": given},
+            )
 
     def _can_disagree(self, cleaned: dict[str, Any]) -> None:
         if cleaned.get("kind") not in CHECKED:

@@ -69,9 +69,8 @@ def _judgements(prompt: Prompt) -> list[dict[str, Any]]:
         entries = sorted(
             ranking.entries.all(), key=lambda entry: (entry.tier or 99, entry.position)
         )
-        found.append(
-            _judgement(ranking, [entry.completion for entry in entries], _order(entries), "")
-        )
+        said = _order(entries, ranking.partial)
+        found.append(_judgement(ranking, [entry.completion for entry in entries], said, ""))
     ratings = current(Rating.objects.filter(prompt=prompt)).select_related("completion", *people)
     found += [
         _judgement(row, [row.completion], str(row), f"{row.lowest:g}–{row.highest:g}")
@@ -92,16 +91,16 @@ def _judgement(row: Any, answers: Iterable[Any], said: str, detail: str) -> dict
     }
 
 
-def _order(entries: list[Any]) -> str:
-    """ "a > b = c": generators by tier."""
+def _order(entries: list[Any], partial: bool) -> str:
+    """ "a > b = c": generators by tier; "a > b, c > d" where b and c were not compared."""
     parts, before = [], None
     for entry in entries:
         name = entry.completion.generator or "?"
         if before is not None:
-            parts.append("=" if entry.tier == before else ">")
+            parts.append((", " if partial else " = ") if entry.tier == before else " > ")
         parts.append(name if entry.tier else f"({name})")
         before = entry.tier
-    return " ".join(parts)
+    return "".join(parts)
 
 
 def _campaigns(prompt: Prompt) -> list[Any]:

@@ -45,7 +45,7 @@ from annotation.models import (
     Standing,
     Turn,
 )
-from annotation.models.campaigns import Kind, Purpose
+from annotation.models.campaigns import RANKED, Kind, Purpose
 from annotation.queries import given
 from annotation.standings import Check, checks_of, gold_accuracy
 from annotation.votes import (
@@ -99,7 +99,7 @@ def campaign_quality(campaign: Campaign) -> Quality:
     """Agreement and habits of the people who worked in `campaign`."""
     if campaign.kind == Kind.COMPARISON:
         return _of_comparisons(campaign)
-    if campaign.kind == Kind.RANKING:
+    if campaign.kind in RANKED:
         return _of_rankings(campaign)
     written = Turn if campaign.kind == Kind.CONVERSATION else Demonstration
     return Quality(None, _with_standings(campaign, _speeds(campaign, written)))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from annotation.domain.aggregation import plurality
 from annotation.domain.agreement import Coefficient
 from annotation.models import Campaign
-from annotation.models.campaigns import Kind
+from annotation.models.campaigns import RANKED, Kind
 from annotation.quality import PersonQuality, agreement_of, agreement_of_tiers, campaign_quality
 from annotation.votes import Ballot, Vote, ballots_of, votes_of
 
@@ -97,7 +97,7 @@ class Effect:
 
 def effect_of(campaign: Campaign, without: Set[int]) -> Effect | None:
     """The figures as they are and as they would be; None for kinds without votes to compare."""
-    if campaign.kind == Kind.RANKING:
+    if campaign.kind in RANKED:
         ballots = [ballot for ballot in ballots_of(campaign) if ballot.counts]
         now = _ranked(campaign, ballots)
         then = _ranked(campaign, [one for one in ballots if one.person not in without])
@@ -108,7 +108,7 @@ def effect_of(campaign: Campaign, without: Set[int]) -> Effect | None:
     else:
         return None
     turned = sum(then.winners.get(asked) != winner for asked, winner in now.winners.items())
-    return Effect(now, then, turned, ranks=campaign.kind == Kind.RANKING)
+    return Effect(now, then, turned, ranks=campaign.kind in RANKED)
 
 
 def _ranked(campaign: Campaign, ballots: Sequence[Ballot]) -> Figures:
@@ -121,6 +121,8 @@ def _ranked(campaign: Campaign, ballots: Sequence[Ballot]) -> Figures:
         for place in ballot.places:
             tiers[ballot.item, place.completion].append(place.tier)
         for one, other in combinations(ballot.places, 2):
+            if ballot.partial and one.tier == other.tier:
+                continue
             order = (one.tier > other.tier) - (one.tier < other.tier)
             orders[ballot.item, one.completion, other.completion].append(order)
             if one.writer != other.writer:

@@ -27,7 +27,7 @@ from annotation.models import (
     SentBack,
 )
 from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import Kind, Purpose, ReviewStep
+from annotation.models.campaigns import RANKED, Kind, Purpose, ReviewStep
 from annotation.queries import given
 
 # Each person's newest answer to the real questions of a campaign, the excluded people's left out.
@@ -68,7 +68,7 @@ WHERE (a.tier < b.tier AND x.tier > y.tier) OR (a.tier > b.tier AND x.tier < y.t
    OR (a.tier IS NULL) <> (x.tier IS NULL) OR (b.tier IS NULL) <> (y.tier IS NULL)
 """
 )
-_DISAGREE = {Kind.COMPARISON: _COMPARISONS, Kind.RANKING: _RANKINGS}
+_DISAGREE = {Kind.COMPARISON: _COMPARISONS, **dict.fromkeys(RANKED, _RANKINGS)}
 
 
 def may_review(user: Any, campaign: Campaign, manages: bool) -> bool:
@@ -241,7 +241,7 @@ def decided_as(decision: Decision, order: Sequence[int]) -> Said | None:
 
 def _rows(item: Item, which: Q | None = None) -> list[Any]:
     """The newest judgement of each slot; of a few-shot example the row that holds it whole."""
-    model: Any = {Kind.COMPARISON: Comparison, Kind.RANKING: Ranking}.get(
+    model: Any = {Kind.COMPARISON: Comparison, **dict.fromkeys(RANKED, Ranking)}.get(
         Kind(item.campaign.kind), Demonstration
     )
     wanted = which if which is not None else Q(assignment__purpose=Purpose.WORK)
@@ -277,7 +277,8 @@ def _tiers(row: Ranking, letters: Mapping[int, str]) -> str:
             unranked.append(letter)
         else:
             places.setdefault(entry.tier, []).append(letter)
-    ranking = " > ".join(" = ".join(sorted(places[tier])) for tier in sorted(places))
+    between = ", " if row.partial else " = "
+    ranking = " > ".join(between.join(sorted(places[tier])) for tier in sorted(places))
     return f"{ranking} (– {', '.join(sorted(unranked))})" if unranked else ranking
 
 

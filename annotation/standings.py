@@ -15,7 +15,7 @@ from annotation.domain.gold import is_right
 from annotation.domain.outcomes import Outcome
 from annotation.domain.proportions import Share, share
 from annotation.models import Assignment, Campaign, Comparison, Item, Ranking, Standing
-from annotation.models.campaigns import Kind, Purpose
+from annotation.models.campaigns import RANKED, Kind, Purpose
 from annotation.models.standings import StandingState
 from annotation.queries import given
 
@@ -90,7 +90,7 @@ def checks_of(campaign: Campaign, people: Iterable[int] | None = None) -> dict[i
     """Each person's answers to the check questions of a campaign, by person."""
     if campaign.kind == Kind.COMPARISON:
         rows = _comparisons(campaign, people)
-    elif campaign.kind == Kind.RANKING:
+    elif campaign.kind in RANKED:
         rows = _rankings(campaign, people)
     else:
         return {}
@@ -139,11 +139,16 @@ def _rankings(campaign: Campaign, people: Iterable[int] | None) -> list[Row]:
                 int(ranking.annotator_id or 0),
                 ranking.assignment.item_id if ranking.assignment else 0,
                 ranking.assignment.purpose if ranking.assignment else "",
-                ranked(place),
+                _best_worst(place) if ranking.partial else ranked(place),
                 list(place),
             )
         )
     return found
+
+
+def _best_worst(place: dict[int, int | None]) -> answers.BestWorst:
+    by_tier = {tier: one for one, tier in place.items()}
+    return answers.BestWorst(by_tier[1], by_tier[3])
 
 
 def ranked(place: dict[int, int | None]) -> answers.RankedAnswers:

@@ -55,6 +55,12 @@ def _ranked(row: Ranking, assignment: Assignment) -> dict[str, str]:
     }
 
 
+def _extremes(row: Ranking, assignment: Assignment) -> dict[str, str]:
+    by_answer = dict(zip(assignment.shown_order, LETTERS, strict=False))
+    place = {entry.tier: by_answer[entry.completion_id] for entry in row.entries.all()}
+    return {"best": place[1], "worst": place[3]}
+
+
 def _reviewed(row: Review, _assignment: Assignment) -> dict[str, str]:
     verdict = {"verdict": "accept" if row.accepted else "reject"}
     return verdict | {f"objection-{objection}": "1" for objection in row.objections}
@@ -90,6 +96,7 @@ READERS: dict[str, tuple[Any, Any]] = {
         lambda row, _assignment: {"choice": row.choice, "strength": row.strength},
     ),
     Kind.RANKING: (Ranking, _ranked),
+    Kind.BEST_WORST: (Ranking, _extremes),
     Kind.WRITING: (Demonstration, _written),
     Kind.FEW_SHOT: (Demonstration, _few_shot),
     Step.QUESTION: (Turn, lambda row, _assignment: {"text": row.text}),

@@ -92,7 +92,7 @@ def ranked_votes_of(campaign: Campaign) -> tuple[list[Vote], list[PairVote]]:
     The pairs of one ranking depend on one another, so that tests of a person's habits would count
     one opinion many times. The first list holds one vote for each ranking: the answer that was
     shown first against the one shown last, of those that were ranked. The second holds all pairs
-    of each person's first rankings.
+    of each person's first rankings. Of a best and a worst only what they say is there.
     """
     rankings = (
         given(answers_of_people(Ranking, campaign))
@@ -112,8 +112,9 @@ def ranked_votes_of(campaign: Campaign) -> tuple[list[Vote], list[PairVote]]:
             pairs += [
                 PairVote(person, slot.item_id, (one, other), (here > there) - (here < there))
                 for (one, here), (other, there) in combinations(tiers, 2)
+                if here != there or not ranking.partial
             ]
-        if len(placed) > 1:
+        if len(placed) > 1 and (placed[0].tier != placed[-1].tier or not ranking.partial):
             length = sum(len(entry.completion.text) for entry in entries)
             votes.append(_first_against_last(ranking, placed[0], placed[-1], length))
     return votes, pairs
@@ -136,6 +137,7 @@ class Ballot:
     item: int
     places: tuple[Place, ...]
     counts: bool  # as Vote.counts
+    partial: bool = False  # an equal tier says nothing
 
 
 def ballots_of(campaign: Campaign) -> list[Ballot]:
@@ -161,6 +163,7 @@ def _ballot(ranking: Any) -> Ballot:
         item=ranking.assignment.item_id,
         places=tuple(sorted(placed, key=lambda place: place.completion)),
         counts=not ranking.left_out,
+        partial=ranking.partial,
     )
 
 

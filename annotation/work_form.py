@@ -23,7 +23,7 @@ A_DAY = 86_400
 PREFIXES = ("tier-", "rate-", "marks-", "sentence-", "query-", "response-", "objection-")
 FIELDS = {
     *("text", "choice", "strength", "comment", "typed"),
-    *("prompt", "use_case", "instruction", "verdict"),
+    *("prompt", "use_case", "instruction", "verdict", "best", "worst"),
 }
 
 
@@ -43,6 +43,8 @@ def typed_from(expected: Mapping[str, Any], shown: Sequence[int]) -> dict[str, s
     if "choice" in expected:
         return {"choice": str(expected["choice"])}
     by_letter = dict(zip(shown, LETTERS, strict=False))
+    if "best" in expected:
+        return {name: by_letter[expected[name]] for name in ("best", "worst")}
     return {
         f"tier-{by_letter[one]}": str(place)
         for place, tier in [*enumerate(expected["tiers"], 1), ("none", expected["unrankable"])]
@@ -97,7 +99,24 @@ def _read_answer(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> an
         return answers.FewShot(_text(form, "instruction"), tuple(pairs))
     if kind == Kind.COMPARISON:
         return answers.comparison(form.get("choice", ""), form.get("strength", ""))
+    if kind == Kind.BEST_WORST:
+        return _best_worst(shown, form)
     return _read_ranking(shown, form)
+
+
+def _best_worst(shown: Sequence[int], form: Mapping[str, str]) -> answers.BestWorst:
+    by_letter = dict(zip(LETTERS, shown, strict=False))
+    chosen = []
+    for name in ("best", "worst"):
+        letter = form.get(name, "").strip().upper()
+        if not letter:
+            raise Unanswered(f"The {name} answer is not named yet: {', '.join(by_letter)}.")
+        if letter not in by_letter:
+            raise Unanswered(
+                f"{letter[:20]!r} is none of the answers. They are {', '.join(by_letter)}."
+            )
+        chosen.append(by_letter[letter])
+    return answers.BestWorst(*chosen)
 
 
 def _message(step: str, text: str) -> answers.Demonstration:

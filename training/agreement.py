@@ -24,6 +24,7 @@ WITH vote AS (
     JOIN annotation_rankingentry y ON y.ranking_id = ballot.id AND y.tier IS NOT NULL
         AND x.completion_id < y.completion_id
     WHERE ballot.kind = 'ranking' AND ballot.source = 'human'
+        AND NOT (ballot.choice = 'best_worst' AND x.tier = y.tier)
         AND (ballot.annotator_id IS NOT NULL OR ballot.label <> '')
 )
 SELECT array_agg(outcome ORDER BY who)

@@ -13,7 +13,14 @@ from django.utils.translation import ngettext
 from annotation.actions.begin_conversations import begin_conversations
 from annotation.domain.rating_scales import Ask
 from annotation.models import Campaign, CampaignWorker, Guidelines, Item, Prompt
-from annotation.models.campaigns import CHECKED, WRITES, WRITES_PROMPTS, Kind, State
+from annotation.models.campaigns import (
+    CHECKED,
+    FEWEST_OF_BEST_WORST,
+    WRITES,
+    WRITES_PROMPTS,
+    Kind,
+    State,
+)
 from annotation.prompt_filter import PromptFilter
 from annotation.queries import told_of
 from webapp.audit.actions.record import record
@@ -146,6 +153,10 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
     if Campaign.objects.filter(workspace=workspace, name=plan.name).exists():
         raise ValidationError(
             {"name": _("There is already a campaign named “%s”. Choose another name.") % plan.name}
+        )
+    if plan.kind == Kind.BEST_WORST and plan.answers < FEWEST_OF_BEST_WORST:
+        raise ValidationError(
+            {"answers": _("Best and worst are named of three answers or more, four is usual.")}
         )
     rewrites = plan.rewrites and plan.kind == Kind.DEMONSTRATION
     campaign = Campaign.objects.create(

@@ -17,7 +17,7 @@ from annotation.desk import HeldItem
 from annotation.domain import answers
 from annotation.domain.simulated_annotator import compare, rank
 from annotation.models import Assignment, Campaign, Source
-from annotation.models.campaigns import Kind
+from annotation.models.campaigns import CHECKED, Kind
 from webapp.accounts.models import User
 from webapp.audit.actions.record import record
 from webapp.workspaces.models import Membership, Role, Workspace
@@ -49,7 +49,7 @@ def simulate(*, campaign: Campaign, annotator: User, most: int, seed: int = 0) -
     Raises:
         ValidationError: the campaign asks for something that the rule has no answer to.
     """
-    if campaign.kind not in (Kind.COMPARISON, Kind.RANKING):
+    if campaign.kind not in CHECKED:
         raise ValidationError(
             _("The simulated annotator compares and ranks answers; this campaign asks for: %s.")
             % campaign.get_kind_display()
@@ -90,6 +90,9 @@ def _answer(
         left, right = held.texts
         return answers.Comparison(compare(question, left, right, seed=seed))
     tiers = rank(question, held.texts)
+    if campaign.kind == Kind.BEST_WORST:
+        best, worst = tiers[0][0], tiers[-1][-1]
+        return answers.BestWorst(assignment.shown_order[best], assignment.shown_order[worst])
     return answers.RankedAnswers(
         tuple(tuple(assignment.shown_order[at] for at in tier) for tier in tiers)
     )

@@ -51,6 +51,7 @@ KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
     Kind.DEMONSTRATION: (Demonstration, answers.Demonstration),
     Kind.COMPARISON: (Comparison, answers.Comparison),
     Kind.RANKING: (Ranking, answers.RankedAnswers),
+    Kind.BEST_WORST: (Ranking, answers.BestWorst),
     Kind.WRITING: (Demonstration, answers.WrittenPrompt),
     Kind.FEW_SHOT: (Demonstration, answers.FewShot),
     Step.QUESTION: (Turn, answers.Demonstration),
@@ -59,6 +60,7 @@ KINDS: dict[str, tuple[type[Judged], type[answers.Answer]]] = {
     Step.RANK: (Ranking, answers.RankedAnswers),
 }
 
+Placed = answers.RankedAnswers | answers.BestWorst  # stored as a ranking with its entries
 TOLD: list[str] = [Event.JUDGEMENT_SUBMITTED.value, Event.CAMPAIGN_FINISHED.value]
 
 # No join in the UPDATE: it would move the conditions into a subquery, which PostgreSQL does not
@@ -155,7 +157,7 @@ def submit(*, assignment: Assignment, annotator: Any, submission: Submission) ->
 
 
 def _check(assignment: Assignment, answer: answers.Answer) -> None:
-    if isinstance(answer, answers.RankedAnswers):
+    if isinstance(answer, Placed):
         try:
             answer.check(assignment.shown_order)
         except ValueError as malformed:
@@ -272,7 +274,7 @@ def _keep(
         **told,
         **_columns(assignment, submission.answer),
     )
-    if isinstance(submission.answer, answers.RankedAnswers):
+    if isinstance(submission.answer, Placed):
         RankingEntry.objects.bulk_create(_entries(judged, assignment, submission.answer))
     if isinstance(judged, Demonstration) and judged.rewritten_from_id is not None:
         prefer_the_rewritten(demonstration=judged, assignment=assignment)
@@ -370,13 +372,14 @@ def _columns(assignment: Assignment, answer: answers.Answer) -> dict[str, Any]:
             "strength": answer.strength.value if answer.strength else "",
             "pair_probability": assignment.item.pair_probability,
         }
-    return {}
+    return {"partial": True} if isinstance(answer, answers.BestWorst) else {}
 
 
-def _entries(
-    ranking: Any, assignment: Assignment, answer: answers.RankedAnswers
-) -> list[RankingEntry]:
-    tiers = {one: place for place, tier in enumerate(answer.tiers, start=1) for one in tier}
+def _entries(ranking: Any, assignment: Assignment, answer: Placed) -> list[RankingEntry]:
+    if isinstance(answer, answers.BestWorst):
+        tiers = answer.tiers(assignment.shown_order)
+    else:
+        tiers = {one: place for place, tier in enumerate(answer.tiers, start=1) for one in tier}
     return [
         RankingEntry(ranking=ranking, completion_id=one, tier=tiers.get(one), position=position)
         for position, one in enumerate(assignment.shown_order, start=1)
@@ -387,7 +390,7 @@ def _says_the_same(before: Judged, submission: Submission, assignment: Assignmen
     """Whether a stored row is what this submission would have stored."""
     if before.assignment_id != assignment.pk or before.comment != submission.comment:
         return False
-    if isinstance(before, Ranking) and isinstance(submission.answer, answers.RankedAnswers):
+    if isinstance(before, Ranking) and isinstance(submission.answer, Placed):
         stored = set(before.entries.values_list("completion_id", "tier"))
         wanted = _entries(before, assignment, submission.answer)
         return stored == {(entry.completion_id, entry.tier) for entry in wanted}

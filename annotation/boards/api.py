@@ -89,6 +89,9 @@ class BoardVoteRow(serializers.Serializer):
     right = serializers.SerializerMethodField()
     choice = serializers.SerializerMethodField(help_text="left, right, tie or both_bad")
     tiers = serializers.SerializerMethodField(help_text="Of a ranking: [generator, tier]")
+    best_worst = serializers.SerializerMethodField(
+        help_text="Of a ranking: only best and worst were named; an equal tier is no tie"
+    )
 
     def get_annotator(self, vote: Any) -> str:
         return str(vote.annotator) if vote.annotator_id else vote.annotator_label
@@ -106,6 +109,9 @@ class BoardVoteRow(serializers.Serializer):
         if not hasattr(vote, "in_order"):
             return None
         return [(entry.completion.generator, entry.tier) for entry in vote.in_order]
+
+    def get_best_worst(self, vote: Any) -> bool | None:
+        return getattr(vote, "partial", None)
 
 
 def _plan(given: dict[str, Any], before: Board | None = None) -> BoardPlan:

@@ -117,8 +117,11 @@ class Reading:
     def _ranking(self, ballot: tuple[Any, ...]) -> None:
         (pk, source, annotator, label, prompt, campaign, repeat, at, seconds, drawn) = ballot[:10]
         entries = [entry for entry in ballot[10] if entry[2] is not None]
+        partial = ballot[11]
         for (one, left, tier), (other, right, its) in combinations(entries, 2):
             if left == right:  # two samples of one model say nothing about two models
+                continue
+            if partial and tier == its:  # not compared, which is no tie
                 continue
             self._add(
                 vote=-pk,
@@ -242,7 +245,7 @@ def pair_key(one: str, other: str) -> str:
 
 
 def _ballots(rankings: QuerySet[Ranking]) -> Iterator[tuple[Any, ...]]:
-    """(id, who and where, probabilities, [(answer, generator, tier) as shown])."""
+    """(id, who and where, probabilities, [(answer, generator, tier) as shown], partial)."""
     fields = (
         "pk",
         "source",
@@ -254,6 +257,7 @@ def _ballots(rankings: QuerySet[Ranking]) -> Iterator[tuple[Any, ...]]:
         "created_at",
         "seconds",
         "assignment__item__pair_draw__probabilities",
+        "partial",
     )
     for batch in batched(rankings.order_by("pk").values_list(*fields).iterator(BATCH)):
         entries: dict[int, list[tuple[int, str, int | None]]] = {row[0]: [] for row in batch}
@@ -263,4 +267,4 @@ def _ballots(rankings: QuerySet[Ranking]) -> Iterator[tuple[Any, ...]]:
         ):
             entries[ranking].append((answer, generator, tier))
         for row in batch:
-            yield (*row[:9], row[9] or {}, entries[row[0]])
+            yield (*row[:9], row[9] or {}, entries[row[0]], row[10])

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, QueryDict
+from django.utils.translation import gettext as _
 
 from annotation.boards.marks import judgements_of
 from annotation.boards.queries import definition_of, filter_of
@@ -103,6 +104,15 @@ def _ids(given: str) -> tuple[int, ...]:
     return tuple(int(one) for one in parts if one.isascii() and one.isdigit() and len(one) < 19)
 
 
+def place_in_words(ranking: Ranking, tier: int | None) -> str:
+    """The tier, or of a best and a worst what was said of the answer."""
+    if tier is None:
+        return "–"
+    if not ranking.partial:
+        return _("tier %d") % tier
+    return {1: _("best"), 3: _("worst")}.get(tier, _("not ordered"))
+
+
 def with_words(votes: Any, chosen: VoteFilter) -> Any:
     """A page of votes with what its template cannot say by itself: key, and answers in order."""
     for vote in votes:
@@ -111,6 +121,8 @@ def with_words(votes: Any, chosen: VoteFilter) -> Any:
             vote.in_order = sorted(
                 vote.entries.all(), key=lambda entry: (entry.tier is None, entry.tier or 0)
             )
+            for entry in vote.in_order:
+                entry.place = place_in_words(vote, entry.tier)
     return votes
 
 

@@ -110,6 +110,32 @@ class RankedAnswers:
 
 
 @dataclass(frozen=True)
+class BestWorst:
+    """The best and the worst of the answers shown, by completion id; the others are not ordered."""
+
+    best: int
+    worst: int
+
+    def __post_init__(self) -> None:
+        if self.best == self.worst:
+            raise Unanswered("The best answer cannot be the worst one too: name two answers.")
+
+    def check(self, shown: Sequence[int]) -> None:
+        """Refuse an answer that was not shown.
+
+        Raises:
+            Unanswered: see above.
+        """
+        if not {self.best, self.worst} <= set(shown):
+            letters = ", ".join(letter(one, shown) for one in shown)
+            raise Unanswered(f"Best and worst are two of the answers shown: {letters}.")
+
+    def tiers(self, shown: Sequence[int]) -> dict[int, int]:
+        """1 the best, 3 the worst, 2 what lies between and is not ordered."""
+        return {one: 1 if one == self.best else 3 if one == self.worst else 2 for one in shown}
+
+
+@dataclass(frozen=True)
 class Review:
     """Whether a message of a conversation is accepted, and if not, why."""
 
@@ -123,7 +149,7 @@ class Review:
             raise Unanswered("Say why you reject the message: choose at least one reason.")
 
 
-Answer = Review | Demonstration | WrittenPrompt | FewShot | Comparison | RankedAnswers
+Answer = Review | Demonstration | WrittenPrompt | FewShot | Comparison | RankedAnswers | BestWorst
 
 
 def _fits(what: str, text: str) -> None:

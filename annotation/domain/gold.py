@@ -2,14 +2,15 @@
 
 A right answer names completions, never sides, so that it holds whatever order was shown:
 {"better": id}, {"choice": "tie"} or {"choice": "both_bad"} for a comparison, {"tiers": [[id ...]
-...], "unrankable": [id ...]} for a ranking. A demonstration has none: texts cannot be checked so.
+...], "unrankable": [id ...]} for a ranking, {"best": id, "worst": id} for these two. A
+demonstration has none: texts cannot be checked so.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from annotation.domain.answers import Answer, Comparison, RankedAnswers, letter
+from annotation.domain.answers import Answer, BestWorst, Comparison, RankedAnswers, letter
 from annotation.domain.outcomes import Outcome
 
 ENOUGH_PAIRS = 0.8  # of the strict pairs of a right ranking that a right answer keeps
@@ -25,6 +26,8 @@ def expected_from(answer: Answer, shown: Sequence[int]) -> dict[str, Any]:
         if answer.choice in (Outcome.TIE, Outcome.BOTH_BAD):
             return {"choice": answer.choice.value}
         return {"better": shown[0 if answer.choice is Outcome.LEFT else 1]}
+    if isinstance(answer, BestWorst):
+        return {"best": answer.best, "worst": answer.worst}
     if isinstance(answer, RankedAnswers):
         return {
             "tiers": [list(tier) for tier in answer.tiers],
@@ -39,7 +42,7 @@ def is_right(answer: Answer, expected: Mapping[str, Any], shown: Sequence[int]) 
     A ranking is right when it keeps ENOUGH_PAIRS of the strict pairs and calls the same completions
     not rankable; where a tie was expected either order will do.
     """
-    if isinstance(answer, Comparison):
+    if isinstance(answer, Comparison | BestWorst):
         return expected_from(answer, shown) == dict(expected)
     if not isinstance(answer, RankedAnswers):
         return False
@@ -63,6 +66,9 @@ def in_words(expected: Mapping[str, Any], shown: Sequence[int]) -> str:
         return letter(int(expected["better"]), shown)
     if "choice" in expected:
         return str(expected["choice"]).replace("_", " ")
+    if "best" in expected:
+        best, worst = (letter(int(expected[name]), shown) for name in ("best", "worst"))
+        return f"best {best}, worst {worst}"
     ranked = " > ".join(
         " = ".join(sorted(letter(one, shown) for one in tier)) for tier in expected["tiers"]
     )

@@ -3,6 +3,10 @@
 A ranking of K answers into tiers holds C(K, 2) statements: every answer of a better tier beats
 every answer of a worse one, and answers within a tier are tied. Each pair carries the weight
 1 / C(K, 2), so that a prompt with nine answers does not outweigh one with four.
+
+Of best-worst scaling (Louviere's maximum difference scaling) only the best and the worst are known:
+the best beats every other answer and every other answer beats the worst, 2K - 3 strict pairs of the
+weight 1 / (2K - 3). Nothing is said between the others, which is not a tie.
 """
 
 import math
@@ -61,11 +65,14 @@ class MalformedRanking(ValueError):
 class Ranking:
     """Answers in tiers, best first; a shared tier is a tie. `unrankable` answers stand apart.
 
+    partial: answers of one tier were not compared; they are no tie.
+
     Raises MalformedRanking for an answer that is named twice, an empty tier, or nothing to rank.
     """
 
     tiers: tuple[tuple[str, ...], ...]
     unrankable: tuple[str, ...] = ()
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if any(not tier for tier in self.tiers):
@@ -104,13 +111,15 @@ class Ranking:
             yield from ((chosen, rejected) for chosen in better for rejected in worse)
 
     def ties(self) -> Iterator[tuple[str, str]]:
-        """Every two answers that share a tier."""
-        for tier in self.tiers:
+        """Every two answers that share a tier and were compared."""
+        for tier in () if self.partial else self.tiers:
             yield from combinations(tier, 2)
 
     @property
     def statements(self) -> int:
-        """C(K, 2): strict pairs and ties together."""
+        """Strict pairs and ties together: C(K, 2), or 2K - 3 of a best and a worst."""
+        if self.partial:
+            return sum(1 for _pair in self.strict_pairs())
         return math.comb(len(self.items), 2)
 
     def positions(self) -> dict[str, float]:
@@ -122,7 +131,7 @@ class Ranking:
         return found
 
     def __str__(self) -> str:
-        return " > ".join(" = ".join(tier) for tier in self.tiers)
+        return " > ".join((", " if self.partial else " = ").join(tier) for tier in self.tiers)
 
 
 def parse_ranking(text: str) -> Ranking:
@@ -165,8 +174,9 @@ class PreferencePair:
     """The triple (prompt, chosen, rejected) with all that a loss or a board needs to know of it.
 
     tied: the two answers are equally good, and `chosen` is merely the one named first. group: the
-    ballot that all pairs of one ranking share. weight: 1 / C(K, 2) of that ballot. margin: reward
-    units. chosen_position, rejected_position: places on the screen, 0 first, None where not stored.
+    ballot that all pairs of one ranking share. weight: 1 / the number of that ballot's pairs.
+    margin: reward units. chosen_position, rejected_position: places on the screen, 0 first, None
+    where not stored.
     """
 
     prompt: str
@@ -231,7 +241,7 @@ class Ballot:
 
 
 def pairs_of_ranking(ranking: Ranking, ballot: Ballot) -> list[PreferencePair]:
-    """All C(K, 2) pairs, strict ones first, each with the weight 1 / C(K, 2).
+    """All pairs, strict ones first, each with the weight 1 / ranking.statements.
 
     Answers marked not rankable say nothing. A ranking of one answer gives no pair.
     """

@@ -55,7 +55,8 @@ _MARGIN = (
 _SELECT = {
     "comparison": f"SELECT 'comparison', id, prompt_id, left_id, right_id, choice, strength, "
     f"order_known, {_MARGIN}, NULL, {_COMMON} FROM annotation_comparison",
-    "ranking": "SELECT 'ranking', id, prompt_id, NULL, NULL, '', '', true, NULL, {scores}, "
+    "ranking": "SELECT 'ranking', id, prompt_id, NULL, NULL, "
+    "CASE WHEN partial THEN 'best_worst' ELSE '' END, '', true, NULL, {scores}, "
     f"{_COMMON} FROM annotation_ranking",
     "rating": "SELECT 'rating', id, prompt_id, completion_id, NULL, '', '', true, NULL, NULL, "
     f"{_COMMON} FROM annotation_rating",

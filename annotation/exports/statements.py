@@ -124,13 +124,17 @@ CROSS JOIN LATERAL (
 ) n
 """
 _ENTRIES = (
-    "(SELECT string_agg(concat_ws(E'\\x1f', coalesce(e.tier, 0), e.position, {key}), E'\\x1e' "
+    "b.choice || (SELECT string_agg("
+    "concat_ws(E'\\x1f', coalesce(e.tier, 0), e.position, {key}), E'\\x1e' "
     'ORDER BY {key} COLLATE "C") FROM annotation_rankingentry e '
     "JOIN annotation_completion a ON a.id = e.completion_id WHERE e.ranking_id = b.id)"
 )
+# C(K, 2), or the 2K - 3 that the best and the worst of K say (annotation.domain.preferences).
+_PAIRS = "(CASE b.choice WHEN '' THEN n.answers * (n.answers - 1) / 2 ELSE n.strict END)"
 _TWO_RANKED = """
 JOIN annotation_rankingentry x ON x.ranking_id = b.id
-JOIN annotation_rankingentry y ON y.ranking_id = b.id AND x.tier <= y.tier AND x.id <> y.id
+JOIN annotation_rankingentry y ON y.ranking_id = b.id AND x.id <> y.id
+    AND (x.tier < y.tier OR x.tier = y.tier AND b.choice = '')  -- a best and a worst tie nothing
 JOIN annotation_completion c ON c.id = x.completion_id
 JOIN annotation_completion r ON r.id = y.completion_id
 CROSS JOIN LATERAL (SELECT {first} AS first_key, {second} AS second_key) k
@@ -317,7 +321,7 @@ def _rankings(plan: ExportPlan) -> str:
     renormalise = plan.ties is Ties.RENORMALISE
     select = _RANKING.format(
         ballot=_ballot(plan, "ranking"),
-        pairs="nullif(n.strict, 0)" if renormalise else "(n.answers * (n.answers - 1) / 2)",
+        pairs="nullif(n.strict, 0)" if renormalise else _PAIRS,
         margin=_SCORES if plan.margins is MarginTable.SCORES else "0.0::float8",
         bad=_BAD_PAIR.format(ties=_ties(plan, "x.tier = y.tier", "false")),
     )

@@ -15,13 +15,16 @@ class Kind(models.TextChoices):
     DEMONSTRATION = "demonstration", _("Demonstrations")  # write the answer you would want
     COMPARISON = "comparison", _("Comparisons")  # choose between two answers
     RANKING = "ranking", _("Rankings")  # put two to nine answers into tiers
+    BEST_WORST = "best_worst", _("Best and worst")  # name the best and the worst of three to nine
     WRITING = "writing", _("Own prompts with answers")  # arbitrary, or for a given use case
     FEW_SHOT = "few_shot", _("Few-shot examples")  # one instruction and several pairs for it
     CONVERSATION = "conversation", _("Conversations")  # grow turn by turn; see Step
 
 
 WRITES = (Kind.DEMONSTRATION, Kind.WRITING, Kind.FEW_SHOT)  # no answers are judged
-CHECKED = (Kind.COMPARISON, Kind.RANKING)  # known answers, repeats and ratings make sense
+RANKED = (Kind.RANKING, Kind.BEST_WORST)  # stored as a Ranking
+CHECKED = (Kind.COMPARISON, *RANKED)  # known answers, repeats and ratings make sense
+FEWEST_OF_BEST_WORST = 3  # of two answers the best one is a comparison
 WRITES_PROMPTS = (Kind.WRITING, Kind.FEW_SHOT)  # and no prompt is given
 
 

@@ -144,7 +144,13 @@ class Comparison(Judgement):
 
 
 class Ranking(Judgement):
-    """Two to nine answers in tiers; its entries say where each one stood and was shown."""
+    """Two to nine answers in tiers; its entries say where each one stood and was shown.
+
+    `partial`: only the best and the worst were named. The answers of the middle tier were not
+    compared with one another: between them there is neither an order nor a tie.
+    """
+
+    partial = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
@@ -159,7 +165,8 @@ class Ranking(Judgement):
 
 
 class RankingEntry(models.Model):
-    """One answer's place: tier 1 is best, an equal tier is a tie, no tier means not rankable."""
+    """One answer's place: tier 1 is best, an equal tier is a tie unless the ranking is partial, no
+    tier means not rankable."""
 
     ranking = models.ForeignKey(Ranking, on_delete=models.CASCADE, related_name="entries")
     completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="+")

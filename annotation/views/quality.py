@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 from annotation.access import MANAGES, READS, WORKS
 from annotation.actions.set_standing import WORKS as WORKS_ON
 from annotation.actions.set_standing import set_standing
+from annotation.best_worst import best_worst_of
 from annotation.forms import ThresholdsForm
 from annotation.models import Campaign
+from annotation.models.campaigns import Kind
 from annotation.models.standings import StandingState
 from annotation.quality import campaign_quality
 from annotation.quality_effect import below, effect_of
@@ -31,6 +33,7 @@ def campaign_quality_page(request: HttpRequest, workspace: Workspace, pk: int) -
     context = {
         "campaign": campaign,
         "quality": campaign_quality(campaign),
+        "best_worst": best_worst_of(campaign) if campaign.kind == Kind.BEST_WORST else [],
         "ratings": rating_report(campaign),
         "manages": role_of(workspace) in MANAGES,
     }

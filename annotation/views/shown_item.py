@@ -129,6 +129,8 @@ def item_context(
         "assignment": assignment,
         "turns": turns,
         "answers": shown,
+        "ranks": assignment.asks in (Kind.RANKING, Step.RANK),
+        "extremes": assignment.asks == Kind.BEST_WORST,
         "tiers": [str(number) for number in range(1, len(shown) + 1)],
         "span_labels": list(SpanLabel) if Ask.SPANS in campaign.asks else [],
         "sentence_labels": list(SentenceLabel),

@@ -128,6 +128,44 @@
     }, true);
   }
 
+  // ---- best and worst: a letter names the best answer, with Shift the worst; never one as both
+  const extremes = form.querySelector("[data-extremes]");
+  const named = (name) => [...document.getElementsByName(name)].find((radio) => radio.checked);
+
+  function tell() {
+    const said = extremes.querySelector(".said");
+    const parts = ["best", "worst"].map((name) => [said.dataset[name === "best" ? "saidBest" : "saidWorst"], named(name)?.value ?? "–"].join(" "));
+    said.textContent = parts.join(" · ");
+    for (const card of document.querySelectorAll(".answer")) {
+      card.classList.toggle("is-best", named("best")?.value === card.dataset.letter);
+      card.classList.toggle("is-worst", named("worst")?.value === card.dataset.letter);
+    }
+  }
+
+  if (extremes) {
+    tell();
+    document.addEventListener("change", (event) => {
+      const { name, value } = event.target;
+      if (name !== "best" && name !== "worst") return;
+      const other = named(name === "best" ? "worst" : "best");
+      if (other?.value === value) other.checked = false;
+      tell();
+      form.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    document.addEventListener("keydown", (event) => {
+      const busy = /^(TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.matches("input:not([type=radio])");
+      if (event.ctrlKey || event.metaKey || event.altKey || busy || document.querySelector("dialog[open]")) return;
+      const letter = event.key.length === 1 ? event.key.toUpperCase() : "";
+      const name = event.shiftKey ? "worst" : "best";
+      const radio = [...document.getElementsByName(name)].find((one) => one.value === letter);
+      if (!radio) return;
+      event.preventDefault();
+      radio.checked = true;
+      radio.dispatchEvent(new Event("change", { bubbles: true }));
+      document.getElementById(`answer-${letter}`).scrollIntoView({ block: "nearest" });
+    }, true);
+  }
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) {
       event.preventDefault();

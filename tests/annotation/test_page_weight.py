@@ -25,6 +25,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     Kind.DEMONSTRATION: {},
     Kind.COMPARISON: {"asks": ("overall", "tags", "spans", "sentences")},
     Kind.RANKING: {"answers": 9},
+    Kind.BEST_WORST: {"answers": 9},
 }
 
 

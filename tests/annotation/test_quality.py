@@ -148,7 +148,8 @@ def test_a_ranking_repeated_the_other_way_round_is_compared_with_the_first() -> 
 @pytest.mark.parametrize("kind", Kind.values)
 def test_the_page_opens_before_and_after_the_first_answer(kind: str) -> None:
     workspace = a_workspace()
-    campaign = a_campaign(workspace, mia(workspace), kind=kind, items=2)
+    more = {"answers": 4} if kind == Kind.BEST_WORST else {}
+    campaign = a_campaign(workspace, mia(workspace), kind=kind, items=2, **more)
     client = log_in(Client(), mia())
     address = f"/w/{workspace.slug}/campaigns/{campaign.pk}/quality/"
     assert "No answers yet" in client.get(address).content.decode()
@@ -156,6 +157,7 @@ def test_the_page_opens_before_and_after_the_first_answer(kind: str) -> None:
         Kind.DEMONSTRATION: lambda held: answers.Demonstration("Words."),
         Kind.COMPARISON: prefers_first,
         Kind.RANKING: lambda held: answers.RankedAnswers((tuple(held.shown_order),)),
+        Kind.BEST_WORST: lambda held: answers.BestWorst(*held.shown_order[:2]),
         Kind.WRITING: lambda held: answers.WrittenPrompt("Write a haiku.", "Words."),
         Kind.FEW_SHOT: lambda held: answers.FewShot("Name it.", tuple(FEW)),
         Kind.CONVERSATION: lambda held: answers.Demonstration(f"Words of {held.pk}."),

@@ -125,7 +125,7 @@ def test_every_kind_has_settings_and_saving_them_unchanged_leaves_no_trace(
     kind: str, client: Client
 ) -> None:
     workspace = a_workspace()
-    campaign = a_campaign(workspace, mia(workspace), kind=kind, items=1)
+    campaign = a_campaign(workspace, mia(workspace), kind=kind, items=1, answers=4)
     for name in ("ann", "bob", "cleo", "dora", "emil"):
         join(workspace, who(name), "annotator")
     log_in(client, mia())

@@ -8,7 +8,7 @@ import pytest
 from annotation.actions.assign import assign
 from annotation.actions.open_campaign import Plan, open_campaign
 from annotation.models import Comparison, Demonstration, Marking, Prompt, Ranking
-from annotation.models.campaigns import Campaign, Kind
+from annotation.models.campaigns import RANKED, Campaign, Kind
 from tests.annotation.material import a_campaign, a_prompt, an_answer
 from tests.browser.conftest import no_sideways_scroll
 from tests.cast import a_workspace, ann, join, mia, person
@@ -71,7 +71,7 @@ def test_each_screen_is_readable(
     workspace = a_workspace()
     page.set_viewport_size({"width": width, "height": 800})
     for kind in Kind.values:
-        answers = {"answers": 4} if kind == Kind.RANKING else {}
+        answers = {"answers": 4} if kind in RANKED else {}
         campaign = a_campaign(
             workspace, mia(workspace), kind=kind, items=2, guidelines=GUIDELINES, **answers
         )
@@ -111,6 +111,42 @@ def test_a_ranking_with_a_tie_by_keyboard_alone(page: Any, open_work: Any, keybo
     page.get_by_text("1 answered today").wait_for()
     ranking = Ranking.objects.get()
     assert list(ranking.entries.order_by("position").values_list("tier", flat=True)) == [3, 3, 2, 1]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_best_and_the_worst_by_keyboard_alone(
+    page: Any, open_work: Any, keyboard: Any, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.BEST_WORST, answers=4, items=2)
+    open_work(campaign)
+    keyboard("Enter")
+    page.get_by_role("button", name="Submit").wait_for()
+    keyboard("Control+Enter")
+    page.get_by_text("The best answer is not named yet").wait_for()
+    keyboard("b B a D")  # b cannot be both: the last word about it counts
+    page.get_by_text("Best: A · Worst: D").wait_for()
+    keyboard("c")
+    page.get_by_text("Best: C · Worst: D").wait_for()
+    keyboard("Control+Enter")
+    page.get_by_text("1 answered today").wait_for()
+    ranking = Ranking.objects.get()
+    assert ranking.partial
+    assert list(ranking.entries.order_by("position").values_list("tier", flat=True)) == [2, 2, 1, 3]
+    no_sideways_scroll(page)
+
+
+def test_the_best_and_the_worst_with_a_mouse(page: Any, open_work: Any) -> None:
+    campaign = a_campaign(a_workspace(), mia(), kind=Kind.BEST_WORST, answers=4, items=1)
+    open_work(campaign)
+    page.get_by_role("button", name="Start").click()
+    page.locator("#answer-B").get_by_text("Best").click()
+    page.locator("#answer-D").get_by_text("Worst").click()
+    page.get_by_text("Best: B · Worst: D").wait_for()
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url("**/campaigns/**")
+    tiers = Ranking.objects.get().entries.order_by("position").values_list("tier", flat=True)
+    assert list(tiers) == [2, 1, 2, 3]
 
 
 def test_an_own_prompt_for_a_use_case_by_keyboard_alone(

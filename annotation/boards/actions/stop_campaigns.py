@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from annotation.actions.change_campaign import change_state
 from annotation.boards.kinds import STOP
 from annotation.models import Board, Campaign
-from annotation.models.campaigns import Kind, State
+from annotation.models.campaigns import CHECKED, State
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
 from webapp.jobs.models import ACTIVE, Job
@@ -16,9 +16,7 @@ from webapp.jobs.models import ACTIVE, Job
 
 def may_stop(board: Board) -> Any:
     """Campaigns of the workspace whose votes a board can count, and that are not over."""
-    found = Campaign.objects.filter(
-        workspace=board.workspace_id, kind__in=(Kind.COMPARISON, Kind.RANKING)
-    )
+    found = Campaign.objects.filter(workspace=board.workspace_id, kind__in=CHECKED)
     return found.exclude(state=State.CLOSED).order_by("-pk")
 
 

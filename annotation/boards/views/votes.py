@@ -12,7 +12,7 @@ from annotation.access import READS
 from annotation.boards import page
 from annotation.boards.downloads import download, facts_of
 from annotation.boards.queries import board_of, filter_of, shown
-from annotation.boards.vote_list import VoteFilter, one_vote, votes_of, with_words
+from annotation.boards.vote_list import VoteFilter, one_vote, place_in_words, votes_of, with_words
 from annotation.holders import holders_of
 from annotation.models import Ranking
 from webapp.rendering import render_markdown
@@ -55,6 +55,7 @@ def board_vote(request: HttpRequest, workspace: Workspace, board: int, vote: str
 
 def vote_context(judged: Any) -> dict[str, Any]:
     """The texts of a judgement, rendered."""
+    shown_answers: list[tuple[str, Any, str | None, bool]]
     if hasattr(judged, "left"):
         shown_answers = [
             (_("Left"), judged.left, None, judged.choice == "left"),
@@ -63,7 +64,12 @@ def vote_context(judged: Any) -> dict[str, Any]:
     else:
         entries = judged.entries.select_related("completion").order_by("position")
         shown_answers = [
-            (_("Place %d") % entry.position, entry.completion, entry.tier, entry.tier == 1)
+            (
+                _("Place %d") % entry.position,
+                entry.completion,
+                place_in_words(judged, entry.tier),
+                entry.tier == 1,
+            )
             for entry in entries
         ]
     return {
