@@ -444,6 +444,7 @@ training:snapshot_download           GET    302 403 200 200 404 200 302 302 302
 training:snapshot_export             POST   302 403 403 302 404 302 302 302 302
 training:snapshot_delete             GET    302 403 403 200 404 200 302 302 302
 training:snapshot_delete             POST   302 403 403 302 404 302 302 302 302
+api_stages                           GET    401 403 200 200 404 200 200 200 401
 api_snapshots                        GET    401 403 200 200 404 200 200 200 401
 api_snapshots                        POST   401 403 403 201 404 201 403 201 401
 api_snapshot                         DELETE 401 403 403 204 404 204 403 204 401

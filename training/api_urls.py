@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from training import asking_api, endpoint_api, model_api, run_api, snapshot_api
+from training import (
+    asking_api,
+    endpoint_api,
+    model_api,
+    run_api,
+    snapshot_api,
+    stage_map_api,
+)
 from training.factory import api as factory
 from training.held_out import api as held_out_api
 from training.prompt_maps import api as maps
@@ -11,6 +18,7 @@ from training.scoring import api as scoring
 from training.studies import api as studies
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("stages/", stage_map_api.StagesEndpoint.as_view(), name="api_stages"),
     path("snapshots/", snapshot_api.SnapshotsEndpoint.as_view(), name="api_snapshots"),
     path("snapshots/<int:snapshot>/", snapshot_api.SnapshotEndpoint.as_view(), name="api_snapshot"),
     path(

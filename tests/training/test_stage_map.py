@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from tests.annotation.boards.material import a_vote
@@ -15,6 +16,7 @@ from training.actions.launch import LaunchPlan, launch
 from training.actions.register import make_ready, new_version
 from training.models import ModelVersion, Parentage, TrainingRun
 from training.stage_map import Stage, config_digest, stages
+from webapp.api.actions.token import create_token
 from webapp.jobs.models import Job
 
 pytestmark = [pytest.mark.django_db]
@@ -109,3 +111,23 @@ def test_the_map_is_on_home_for_those_who_watch_in_a_constant_number_of_queries(
         done(workspace, f"tuned-{number}", "sft", {"base": base}, examples)
     with django_assert_max_num_queries(14):
         stages(workspace)
+
+
+def test_the_map_over_rest_says_what_home_says() -> None:
+    workspace = a_workspace()
+    base = a_model(workspace, mia(workspace))
+    examples = frozen(workspace, mia(), "prompt_completion", PAIR_TEXTS, name="Examples")
+    done(workspace, "tuned", "sft", {"base": base}, examples)
+    frozen(workspace, mia(), "prompt_completion", PAIR_TEXTS * 2, name="More examples")
+    _row, key = create_token(user=vic(workspace), name="map", scope="read", days=1)
+    rest = Client(headers={"Authorization": f"Bearer {key}"})
+    told = rest.get(reverse("api_stages", args=[workspace.slug])).json()["stages"]
+    assert [stage["key"] for stage in told] == [
+        "demonstrations", "sft", "preferences", "reward", "policy", "evaluation",
+    ]  # fmt: skip
+    tuned = told[1]
+    assert (tuned["made"], tuned["name"], tuned["of"]) == (
+        "tuned v1", "Fine-tuned", "base v1, Examples",
+    )  # fmt: skip
+    assert "More examples" in tuned["stale"]
+    assert tuned["digest"] == config_digest(TrainingRun.objects.get(name="tuned"))
