@@ -31,17 +31,22 @@ REASONS = {
     "tie": "ties",
     "both_bad": "both answers bad",
     "middle": "neither among the best nor among the worst",
+    "reward_model": "dropped by the reward model",
+    "no_reward": "rows whose score was not finite",
+    "came_later": "judged while the reward model was at work",
 }
 
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What was counted while the file was written. leaks: prompts by how they leak."""
+    """What was counted while the file was written. leaks: prompts by how they leak. screened: what
+    training.scoring.screen_rows.Screened counted, where a reward model dropped rows."""
 
     tally: Tally
     missing: Sequence[LeftOut]
     agreement: Coefficient
     leaks: dict[str, int]
+    screened: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For DatasetSnapshot.counts."""
@@ -55,6 +60,7 @@ class CardFacts:
             },
             "kept_out": self.leaks,
             "agreement": {"alpha": alpha.value, "pairs": alpha.n, "share": alpha.agreement},
+            **({"screen": self.screened} if self.screened is not None else {}),
         }
 
 
@@ -70,6 +76,7 @@ def dataset_card(
         _where_from(facts.tally),
         _judgements(plan, facts),
         _biases(plan, facts),
+        _screened(snapshot, facts),
         _left_out(facts),
         f"## Columns\n\n{_columns(plan)}",
         _fingerprint(snapshot),
@@ -203,6 +210,37 @@ def _biases(plan: ExportPlan, facts: CardFacts) -> str:
     return "## Known biases\n\n" + "\n".join(lines)
 
 
+def _screened(snapshot: DatasetSnapshot, facts: CardFacts) -> str:
+    """What a reward model had to say about which rows are here."""
+    told = facts.screened
+    if told is None:
+        return ""
+    model = snapshot.screen["reward"]
+    name = f"{_plain(model['name'])} v{model['version']}"
+    what = (
+        "the score of the chosen answer less that of the rejected one"
+        if snapshot.kind == Kind.PREFERENCE.value
+        else "the score of the answer"
+    )
+    lowest = snapshot.screen["lowest"]
+    found = f", below which {lowest:.1%} of them lay" if lowest is not None else ""
+    kept = told["looked_at"] - told["dropped"] - told["unreadable"]
+    parts = [
+        f"## Screened by a reward model\n\nThe reward model {name} (SHA-256 `{model['sha256']}`) "
+        f"looked at {told['looked_at']:,} rows. It kept {kept:,} and dropped {told['dropped']:,}, "
+        f"whose value, {what}, is less than {told['least']:.6g}{found}."
+    ]
+    if told["unreadable"]:
+        parts.append(f"{told['unreadable']:,} rows had no finite score and were dropped as well.")
+    if snapshot.kind == Kind.PREFERENCE.value:
+        parts.append("Ties were not looked at. Other rows of a ranking keep their weight.")
+    parts.append(
+        "What is left agrees with that model more than people do: an accuracy measured on these "
+        "rows flatters it, and models that learned from them."
+    )
+    return " ".join(parts)
+
+
 def _left_out(facts: CardFacts) -> str:
     rows = [
         (REASONS.get(item.reason, item.reason), f"{item.rows:,}", f"{item.prompts:,}")
@@ -231,7 +269,8 @@ def _fingerprint(snapshot: DatasetSnapshot) -> str:
         "## Fingerprint\n\n"
         f"- SHA-256 of the .jsonl.zst: `{snapshot.sha256}`\n"
         f"- SHA-256 of its lines: `{snapshot.content_sha256}`\n\n"
-        "The same judgements, filter and settings give the same bytes on any machine."
+        f"The same judgements, filter{', scores' if snapshot.screen else ''} and settings give the "
+        "same bytes on any machine."
     )
 
 

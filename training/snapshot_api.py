@@ -20,8 +20,11 @@ from training.access import MANAGES, READS
 from training.actions.delete_snapshot import delete_snapshot
 from training.actions.export_snapshot import export_snapshot
 from training.actions.freeze_snapshot import freeze_snapshot
-from training.models import DatasetSnapshot, SnapshotExport, SnapshotKind, SnapshotState
+from training.api_chosen import chosen
+from training.models import DatasetSnapshot, ModelKind, SnapshotExport, SnapshotKind, SnapshotState
 from training.queries import snapshots_in
+from training.run_queries import ready_models
+from training.scoring.screen import Screen
 from training.snapshot_downloads import NotMade, open_download
 from training.snapshot_files import SPLITS
 from webapp.api.endpoint import Endpoint, Strict
@@ -49,7 +52,12 @@ class SnapshotRow(serializers.Serializer):
 class OneSnapshot(SnapshotRow):
     filter: Any = serializers.JSONField(help_text="Which judgements were chosen")
     settings: Any = serializers.JSONField(help_text="How they were written down")
-    counts: Any = serializers.JSONField(help_text="Judgements by kind, ties, what was left out")
+    counts: Any = serializers.JSONField(
+        help_text="Judgements by kind, ties, what was left out and what a reward model dropped"
+    )
+    screen: Any = serializers.JSONField(
+        help_text="The reward model that drops rows, and which; empty: none"
+    )
     card = serializers.CharField(help_text="The dataset card, markdown")
 
 
@@ -68,6 +76,19 @@ class SettingsBody(Strict):
     )
 
 
+class ScreenBody(Strict):
+    reward = serializers.IntegerField(help_text="Id of a reward model")
+    least = serializers.FloatField(
+        required=False,
+        help_text="Rows are dropped whose value is less: the score of the answer, or of the chosen "
+        "less that of the rejected one. -0.5 drops pairs that the model disagrees with by more "
+        "than 0.5",
+    )
+    lowest = serializers.FloatField(
+        required=False, help_text="Instead: this share (0 to 1) of the rows, the lowest values"
+    )
+
+
 class SnapshotBody(Strict):
     name = serializers.CharField(max_length=100)
     kind = serializers.ChoiceField(SnapshotKind.choices)
@@ -77,6 +98,9 @@ class SnapshotBody(Strict):
         "strengths; times: since, until; prompts: a filter of prompts. Empty: everything",
     )
     settings = SettingsBody(required=False)
+    screen = ScreenBody(
+        required=False, help_text="A reward model drops rows; the job is then one of the gpu queue"
+    )
 
 
 class ExportRow(serializers.Serializer):
@@ -134,10 +158,16 @@ class SnapshotsEndpoint(Endpoint):
     def post(self, request: Request, slug: str) -> Response:
         workspace = api_workspace(request, slug, *MANAGES)
         wanted = self.wanted(SnapshotBody)
+        screen = None
+        if (given := wanted.get("screen")) is not None:
+            rewards = ready_models(workspace, ModelKind.REWARD)
+            reward = chosen(rewards, given.pop("reward"), "screen.reward")
+            screen = Screen(reward, **given)
         snapshot = freeze_snapshot(
             workspace=workspace,
             by=person_of(request),
             name=wanted["name"],
+            screen=screen,
             plan=ExportPlan.from_settings(wanted["kind"], wanted.get("settings", {})),
             chosen=JudgementFilter.from_json(wanted.get("filter") or {}),
         )

@@ -12,7 +12,8 @@ from annotation.exports.plan import ExportPlan, Kind, Shape, Ties
 from annotation.judgement_filter import JudgementFilter
 from annotation.models import Campaign, Completion, Prompt, Source, Split
 from annotation.models.judgements import Strength
-from training.models import SnapshotKind
+from training.models import ModelKind, ModelVersion, SnapshotKind
+from training.run_queries import ready_models
 from webapp.accounts.models import User
 from webapp.workspaces.models import Workspace
 
@@ -128,8 +129,33 @@ class SnapshotForm(forms.Form):
         help_text=_("Of demonstrations that came with one (chain of thought)."),
     )
 
+    reward = forms.ModelChoiceField(
+        ModelVersion.objects.none(),
+        label=_("Reward model"),
+        required=False,
+        empty_label=_("None: every row is kept"),
+        help_text=_("Of pairs, or of prompts with completions. It scores them when they freeze."),
+    )
+    least = forms.DecimalField(
+        label=_("Drop what is worth less than"),
+        required=False,
+        help_text=_(
+            "A pair is worth the score of the chosen answer less that of the rejected one: -0.5 "
+            "drops pairs that the model disagrees with by more than 0.5. An answer is worth its "
+            "score."
+        ),
+    )
+    lowest = forms.DecimalField(
+        label=_("or drop the lowest, in per cent"),
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text=_("Of the rows, by the same value. Ties are always kept."),
+    )
+
     JUDGEMENTS = ("campaign", "judged_by", "annotator", "generator", "strength", "since", "until")
     PROMPTS = ("q", "tag", "source", "use_case", "language", "split")
+    SCREEN = ("reward", "least", "lowest")
     WRITING = ("ties", "margins", "shape", "validation", "by_task", "rationales", "people")
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
@@ -143,6 +169,12 @@ class SnapshotForm(forms.Form):
         self._choose("generator", self._named(answers, "generator"))
         for name in ("source", "use_case", "language"):
             self._choose(name, self._named(prompts, name))
+        rewards = self.fields["reward"]
+        assert isinstance(rewards, forms.ModelChoiceField)
+        rewards.queryset = ready_models(workspace, ModelKind.REWARD)
+        if not rewards.queryset.exists():
+            for name in self.SCREEN:
+                del self.fields[name]
 
     @staticmethod
     def _named(rows: Any, column: str) -> list[tuple[str, str]]:
@@ -165,6 +197,10 @@ class SnapshotForm(forms.Form):
     @property
     def prompt_fields(self) -> list[forms.BoundField]:
         return [self[name] for name in self.PROMPTS if name in self.fields]
+
+    @property
+    def screen_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.SCREEN if name in self.fields]
 
     @property
     def writing_fields(self) -> list[forms.BoundField]:

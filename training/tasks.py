@@ -25,6 +25,7 @@ from training.prompt_maps import drawing
 from training.prompt_maps.actions import start_map
 from training.rounds import tasks as rounds  # noqa: F401 - registers the job of a round
 from training.scoring.job import score_answers
+from training.scoring.screen import screen_of
 from webapp.artifacts import safe_join
 from webapp.jobs import JobFailed, Work, job_kind
 from webapp.jobs.models import Job, Queue
@@ -147,9 +148,28 @@ def _page_of_snapshot(job: Job) -> str | None:
 @job_kind("snapshot", label=gettext_lazy("Snapshot"), max_attempts=3, page=_page_of_snapshot)
 def freeze(work: Work) -> dict[str, Any]:
     """Write a snapshot's file, card and ids; it is ready with all of them or with none."""
-    from training.actions.write_snapshot import write_snapshot  # numpy
+    return _freeze(work)
 
-    found = DatasetSnapshot.objects.select_related("workspace")
+
+@job_kind(
+    "screened snapshot",
+    label=gettext_lazy("Snapshot with a reward model as filter"),
+    queue=Queue.GPU,
+    max_attempts=3,
+    resumable=True,
+    page=_page_of_snapshot,
+)
+def freeze_screened(work: Work) -> dict[str, Any]:
+    """The same, once a reward model has scored the rows."""
+    return _freeze(work)
+
+
+def _freeze(work: Work) -> dict[str, Any]:
+    # Here and not above: they load numpy.
+    from training.actions.write_snapshot import LeakReport, pick_of, write_snapshot
+    from training.scoring.screen_rows import screen_rows
+
+    found = DatasetSnapshot.objects.select_related("workspace", "screened_by")
     snapshot = found.filter(pk=work.arguments["snapshot_id"]).first()
     if snapshot is None:
         raise JobFailed(_("The snapshot was deleted."))
@@ -157,10 +177,15 @@ def freeze(work: Work) -> dict[str, Any]:
         attempt = f"attempt-{work.job.pk}-{work.attempt}"
         path = safe_join("snapshots", str(snapshot.pk), attempt, "data.jsonl.zst")
         try:
+            screen, screened = screen_of(snapshot), None
+            if screen is not None:
+                guard = LeakReport().guard(snapshot.workspace)
+                screened = screen_rows(work, pick_of(snapshot), screen, guard)
             with work.fenced():
                 write_snapshot(
                     snapshot=snapshot,
                     path=path,
+                    screened=screened,
                     beat=lambda rows: work.progress(rows, None, _("Writing rows")),
                 )
         except ValidationError as refused:

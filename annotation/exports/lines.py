@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,11 +62,19 @@ class Tally:
         return {split: rows for (split,), rows in sorted(self.by("split").items())}
 
 
-def lines(pick: Pick, tally: Tally, *, only: str = "", block: int = BLOCK) -> Iterator[bytes]:
+def lines(
+    pick: Pick,
+    tally: Tally,
+    *,
+    only: str = "",
+    block: int = BLOCK,
+    refuse: Callable[[bytes], str] | None = None,
+) -> Iterator[bytes]:
     """Blocks of whole lines, after pick.lay_out() and in its transaction.
 
     only: a split; nothing of the other one is made. Blocks are cut by the number of bytes alone,
-    so that they are the same for the same lines.
+    so that they are the same for the same lines. refuse: is given a line and says why it shall not
+    be in the file; "" where it may.
     """
     query, values = lines_query(pick, only)
     facts, rows, size = tally.facts, 0, 0
@@ -77,8 +85,11 @@ def lines(pick: Pick, tally: Tally, *, only: str = "", block: int = BLOCK) -> It
         with cursor.copy(_COPY.format(query), values) as copy:
             for row in copy:
                 line, ballot, fact, reason, prompt = bytes(row).split(b"\x02")
-                if reason:
-                    tally.leave_out(reason.decode(), prompt)
+                why = reason.decode()
+                if not why and refuse is not None:
+                    why = refuse(line)
+                if why:
+                    tally.leave_out(why, prompt)
                     continue
                 rows += 1
                 waiting.append(line)

@@ -82,6 +82,16 @@ def consequences(version: ModelVersion) -> list[str]:
             )
             % {"n": runs}
         )
+    screened = version.screened.count()
+    if screened:
+        found.append(
+            ngettext(
+                "%(n)d snapshot was screened by it. It stays, but cannot be frozen so again.",
+                "%(n)d snapshots were screened by it. They stay, but cannot be frozen so again.",
+                screened,
+            )
+            % {"n": screened}
+        )
     found.append(_("Answers it gave stay where they are; it can give no more of them."))
     return found
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from annotation.exports.plan import ExportPlan
 from annotation.judgement_filter import JudgementFilter
 from training.models import DatasetSnapshot
+from training.scoring.screen import Screen
 from webapp.audit.actions.record import record
 from webapp.jobs import enqueue
 from webapp.workspaces.models import Workspace
@@ -24,13 +25,17 @@ def freeze_snapshot(
     name: str,
     plan: ExportPlan,
     chosen: JudgementFilter,
+    screen: Screen | None = None,
     queue: bool = True,
 ) -> DatasetSnapshot:
-    """A snapshot that waits for its file. queue: False where the caller writes it at once.
+    """A snapshot that waits for its file. screen: a reward model drops rows of it. queue: False
+    where the caller writes it at once.
 
     Raises:
-        ValidationError: the name is empty, too long or taken.
+        ValidationError: the name is empty, too long or taken, or the screen does not fit.
     """
+    if screen is not None:
+        screen.check(workspace, plan.kind)
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or "\0" in name:
         raise ValidationError(_("A snapshot has a name of 1 to 100 characters."))
@@ -42,6 +47,8 @@ def freeze_snapshot(
                 kind=plan.kind.value,
                 filter=chosen.as_json(),
                 settings=plan.settings(),
+                screen=screen.as_json() if screen is not None else {},
+                screened_by=screen.reward if screen is not None else None,
                 created_by=by if getattr(by, "pk", None) else None,
             )
     except IntegrityError:
@@ -50,7 +57,10 @@ def freeze_snapshot(
         ) from None
     if queue:
         snapshot.job = enqueue(
-            kind="snapshot", owner=by, workspace=workspace, arguments={"snapshot_id": snapshot.pk}
+            kind="snapshot" if screen is None else "screened snapshot",
+            owner=by,
+            workspace=workspace,
+            arguments={"snapshot_id": snapshot.pk},
         )
         snapshot.save(update_fields=["job"])
     record(
@@ -58,6 +68,10 @@ def freeze_snapshot(
         action="snapshot.freeze",
         target=snapshot,
         workspace=workspace,
-        changes={"name": ["", name], "kind": ["", snapshot.kind]},
+        changes={
+            "name": ["", name],
+            "kind": ["", snapshot.kind],
+            **({"screened by": ["", str(screen.reward)]} if screen is not None else {}),
+        },
     )
     return snapshot

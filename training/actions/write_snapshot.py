@@ -20,8 +20,9 @@ from annotation.exports.plan import ExportPlan
 from annotation.judgement_filter import JudgementFilter
 from annotation.leakage_guard import HELD_OUT, KeptOut, kept_out
 from training.agreement import agreement_of_pick
-from training.dataset_card import CardFacts, dataset_card
+from training.dataset_card import REASONS, CardFacts, dataset_card
 from training.models import DatasetSnapshot, SnapshotJudgements, SnapshotState
+from training.scoring.screen_rows import Screened
 from training.snapshot_files import file_stem
 from webapp.artifacts import delete, writing
 from webapp.webhooks.actions.announce import announce
@@ -67,28 +68,41 @@ def reason_of(found: KeptOut) -> str:
     return f"{found.reason.value} of {found.protected_by}"
 
 
+def pick_of(snapshot: DatasetSnapshot) -> Pick:
+    """What was asked for."""
+    plan = ExportPlan.from_settings(snapshot.kind, snapshot.settings)
+    return Pick(snapshot.workspace, plan, JudgementFilter.from_json(snapshot.filter))
+
+
 def write_snapshot(
-    *, snapshot: DatasetSnapshot, path: str, beat: Callable[[int], None] = lambda rows: None
+    *,
+    snapshot: DatasetSnapshot,
+    path: str,
+    beat: Callable[[int], None] = lambda rows: None,
+    screened: Screened | None = None,
 ) -> DatasetSnapshot:
     """Write the file at `path` of the artifacts and make the snapshot ready, in one transaction.
 
-    beat: is told the number of rows after each block, and may raise to end it.
+    beat: is told the number of rows after each block, and may raise to end it. screened: what a
+    reward model lets pass, where the snapshot has a screen.
 
     Raises:
         NothingToFreeze: the filter lets no row through.
     """
-    plan = ExportPlan.from_settings(snapshot.kind, snapshot.settings)
-    chosen = JudgementFilter.from_json(snapshot.filter)
     try:
         with transaction.atomic():
-            return _write(snapshot, Pick(snapshot.workspace, plan, chosen), path, beat)
+            return _write(snapshot, pick_of(snapshot), path, beat, screened)
     except BaseException:
         delete(path)
         raise
 
 
 def _write(
-    snapshot: DatasetSnapshot, pick: Pick, path: str, beat: Callable[[int], None]
+    snapshot: DatasetSnapshot,
+    pick: Pick,
+    path: str,
+    beat: Callable[[int], None],
+    screened: Screened | None,
 ) -> DatasetSnapshot:
     leaks, tally, content = LeakReport(), Tally(), hashlib.sha256()
     pick.lay_out(leaks.guard(snapshot.workspace))
@@ -97,14 +111,16 @@ def _write(
     beat(0)
     name = f"{file_stem(snapshot)}.{ENDING}"
     with writing(path, name=name, content_type="application/zstd") as file:
-        for block in compressed(hashed(lines(pick, tally), content), "zst"):
+        refuse = screened.refuse if screened is not None else None
+        for block in compressed(hashed(lines(pick, tally, refuse=refuse), content), "zst"):
             file.write(block)
             beat(tally.rows)
         missing = sorted(tally.missing.values(), key=lambda item: item.reason)
         if not tally.rows:
             raise NothingToFreeze(_nothing(missing))
     assert file.artifact is not None
-    facts = CardFacts(tally, missing, agreement, dict(leaks.by_reason))
+    told = screened.as_json() if screened is not None else None
+    facts = CardFacts(tally, missing, agreement, dict(leaks.by_reason), told)
     snapshot.artifact = file.artifact.as_dict()
     snapshot.sha256, snapshot.content_sha256 = file.artifact.sha256, content.hexdigest()
     snapshot.rows = tally.rows
@@ -134,7 +150,7 @@ def _keep_ids(snapshot: DatasetSnapshot, ids: "dict[str, array[int]]") -> None:
 
 
 def _nothing(missing: Iterable[Any]) -> str:
-    reasons = ", ".join(f"{item.rows} {item.reason}" for item in missing)
+    reasons = ", ".join(f"{item.rows} {REASONS.get(item.reason, item.reason)}" for item in missing)
     if reasons:
         return _("Nothing is left to freeze. Left out: %s.") % reasons
     return _("The filter lets nothing through. Widen it, or collect judgements first.")

@@ -44,7 +44,7 @@ from training.models.runs import (
     SavedConfig,
     TrainingRun,
 )
-from training.models.scores import RewardScore, Scoring
+from training.models.scores import RewardScore, Scoring, TextScore
 from training.models.snapshots import (
     DatasetSnapshot,
     SnapshotExport,
@@ -118,6 +118,7 @@ __all__ = [
     "StepState",
     "Study",
     "StudyRun",
+    "TextScore",
     "TrainingRun",
     "Trial",
     "TrialColumn",

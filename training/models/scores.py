@@ -1,4 +1,4 @@
-"""What a reward model says of answers that models gave."""
+"""What a reward model says of answers: of those that models gave, and of those in a snapshot."""
 
 from django.conf import settings
 from django.db import models
@@ -71,3 +71,23 @@ class RewardScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.value} for {self.generation_id}"
+
+
+class TextScore(models.Model):
+    """The score that one reward model gives one answer of a snapshot, whoever wrote it; null where
+    it was not finite. `key` is training.scoring.screen_rows.key_of() the prompt and the answer, so
+    that the same texts are scored once, whatever they are frozen into."""
+
+    reward = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
+    key = models.BigIntegerField()
+    value = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reward", "key"], name="a_text_has_one_score_of_a_reward_model"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.value} for {self.key}"

@@ -32,6 +32,8 @@ class DatasetSnapshot(models.Model):
     `artifact` is webapp.artifacts.Artifact.as_dict(); `sha256` is that of the file as it is stored,
     `content_sha256` that of its uncompressed lines. `counts` holds what the card says in figures:
     {"splits": {"train": rows, "validation": rows}, "left_out": {reason: judgements}, ...}.
+    `screen` is training.scoring.screen.Screen as JSON where a reward model, `screened_by`, decides
+    which rows are kept; empty where none does.
     """
 
     workspace = models.ForeignKey(
@@ -44,6 +46,14 @@ class DatasetSnapshot(models.Model):
     )
     filter = models.JSONField(default=dict)
     settings = models.JSONField(default=dict)
+    screen = models.JSONField(default=dict, blank=True)
+    screened_by = models.ForeignKey(
+        "training.ModelVersion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="screened",
+    )
     job = models.ForeignKey(
         "jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -78,6 +88,11 @@ class DatasetSnapshot(models.Model):
                     frozen_at__isnull=False,
                 ),
                 name="a_ready_snapshot_has_rows_and_a_fingerprint",
+            ),
+            models.CheckConstraint(
+                condition=Q(screen={}, screened_by__isnull=True)
+                | (~Q(screen={}) & Q(screened_by__isnull=False)),
+                name="a_screened_snapshot_names_its_reward_model",
             ),
         ]
 

@@ -16,7 +16,9 @@ class ScoreForm(forms.Form):
     def __init__(self, workspace: Workspace, *args: Any) -> None:
         super().__init__(*args)
         found = ready_models(workspace, ModelKind.REWARD)
-        self.fields["reward"].queryset = found  # type: ignore[attr-defined]
+        reward = self.fields["reward"]
+        assert isinstance(reward, forms.ModelChoiceField)
+        reward.queryset = found
         self.has_choices = found.exists()
 
 
@@ -26,6 +28,6 @@ class CheckForm(forms.Form):
         label=_("People for each pair"), min_value=1, max_value=20, initial=1
     )
 
-    def __init__(self, scoring: Scoring, *args: Any) -> None:
-        super().__init__(*args, auto_id=f"check-{scoring.pk}-%s")  # type: ignore[misc]
+    def __init__(self, scoring: Scoring, data: Any = None) -> None:
+        super().__init__(data, auto_id=f"check-{scoring.pk}-%s")
         self.fields["name"].initial = f"{scoring.batch}: {scoring.reward}"[:100]

@@ -96,7 +96,11 @@ def scored(scoring: Scoring) -> list[Scored]:
         "value",
     )
     ordered = rows.order_by("generation__entries__prompt_id", "pk")[:MOST_ANSWERS]
-    return [Scored(*row) for row in ordered]  # type: ignore[arg-type] # none is null here
+    return [
+        Scored(prompt, completion, text, value)
+        for prompt, completion, text, value in ordered
+        if completion is not None and value is not None  # the filter's word, for the checker
+    ]
 
 
 def choices(found: Sequence[Scored], seed: int) -> list[tuple[Scored, Scored]]:

@@ -24,28 +24,34 @@ def score_rows(
     reward: ModelVersion,
     rows: list[dict[str, Any]],
     keep: Callable[[list[tuple[int, float | None]]], None],
+    *,
+    before: int = 0,
+    total: int | None = None,
 ) -> None:
     """Have `reward` score rows of id, prompt (text or turns) and completion; `keep` is given
     (id, score) as they come, null for a score that is not finite.
 
+    before, total: what is shown as done already and as all there is, where these are some of many.
+
     Raises:
         JobFailed: with a sentence; what was kept stays.
     """
-    work.progress(0, len(rows), _("Loading the reward model"))
+    total = len(rows) if total is None else total
+    work.progress(before, total, _("Loading the reward model"))
     try:
         model = reward.folder()
     except (OSError, ValueError) as gone:
         raise JobFailed(
             _("The files of %(model)s cannot be read: %(why)s") % {"model": reward, "why": gone}
         ) from None
-    done = 0
+    done = before
 
     def heard(lines: list[bytes]) -> None:
         nonlocal done
         said = [json.loads(line) for line in lines]
         keep([(one["id"], _finite(one["score"])) for one in said])
         done += len(said)
-        work.progress(done, len(rows), _("Scoring"))
+        work.progress(done, total, _("Scoring"))
 
     with tempfile.TemporaryDirectory(prefix="rondo-scoring-") as name:
         folder = Path(name)

@@ -21,6 +21,7 @@ from training.actions.export_snapshot import export_snapshot
 from training.actions.freeze_snapshot import freeze_snapshot
 from training.models import DatasetSnapshot, SnapshotExport
 from training.queries import judgements_in, learned_from, snapshots_in
+from training.scoring.screen import read_screen
 from training.snapshot_downloads import NotMade, is_small, open_download
 from training.snapshot_files import SPLITS, first_rows
 from training.snapshot_form import SnapshotForm, read_choice
@@ -64,6 +65,7 @@ def snapshot_new(request: HttpRequest, workspace: Workspace) -> HttpResponse:
                 name=form.cleaned_data["name"],
                 plan=plan,
                 chosen=chosen,
+                screen=read_screen(request.POST, workspace),
             )
         except ValidationError as refused:
             form.add_error(None, refused)
@@ -79,7 +81,11 @@ def _previewed(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
         given["people"] = "on"  # as the form begins
     try:
         plan, chosen = read_choice(given)
-        return {"preview": preview(Pick(workspace, plan, chosen)), "plan": plan, "chosen": chosen}
+        screen = read_screen(given, workspace)
+        if screen is not None:
+            screen.check(workspace, plan.kind)
+        found = preview(Pick(workspace, plan, chosen))
+        return {"preview": found, "plan": plan, "chosen": chosen, "screen": screen}
     except ValidationError as refused:
         return {"refused": " ".join(refused.messages)}
 

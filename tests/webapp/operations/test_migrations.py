@@ -29,6 +29,7 @@ UNRELEASED = (
     "0018_a_queue_that_stays_short",
     "0019_prompts_looked_up_by_hash_and_name",
     "0010_roles_of_adapters",
+    "0014_reward_models_as_filters",
 )
 OURS = ["accounts", "workspaces", "audit", "api", "jobs", "webhooks", "annotation", "training"]
 
