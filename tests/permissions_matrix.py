@@ -242,6 +242,7 @@ training:model_ask                   POST   302 403 403 302 404 302 302 302 302
 training:model_change                POST   302 403 403 302 404 302 302 302 302
 training:model_delete                GET    302 403 403 200 404 200 302 302 302
 training:model_delete                POST   302 403 403 302 404 302 302 302 302
+training:model_merge                 POST   302 403 403 302 404 302 302 302 302
 training:model_push                  GET    302 403 403 200 404 200 302 302 302
 training:model_push                  POST   302 403 403 302 404 302 302 302 302
 training:model_archive               GET    302 403 200 200 404 200 302 302 302
@@ -475,6 +476,7 @@ api_scorings                         GET    401 403 200 200 404 200 200 200 401
 api_scorings                         POST   401 403 403 201 404 201 403 201 401
 api_scoring                          GET    401 403 200 200 404 200 200 200 401
 api_scoring_check                    POST   401 403 403 201 404 201 403 201 401
+api_model_merge                      POST   401 403 403 201 404 201 403 201 401
 api_pushes                           GET    401 403 200 200 404 200 200 200 401
 api_pushes                           POST   401 403 403 201 404 201 403 201 401
 api_factory                          GET    401 403 200 200 404 200 200 200 401
@@ -674,6 +676,23 @@ def unused_model(world: World) -> None:
     kept = ModelVersion.objects.get(pk=world.kwargs["model"])
     jobs = RunModel.objects.filter(version=kept).values("run__job")
     Job.objects.filter(pk__in=jobs).update(state="cancelled", finished_at=Now())
+
+
+def an_adapter(world: World) -> None:
+    """The model is one, and a base for it is there."""
+    from tests.training.registry import a_model
+    from training.models import ModelVersion
+
+    kept = ModelVersion.objects.get(pk=world.kwargs["model"])
+    a_model(kept.workspace, kept.created_by, "its-base")
+    ModelVersion.objects.filter(pk=kept.pk).update(kind="adapter", facts={"adapts": "policy"})
+
+
+def to_merge(world: World) -> dict[str, Any]:
+    from training.models import ModelVersion
+
+    base = ModelVersion.objects.filter(workspace=world.ours, name="its-base").last()
+    return {"base": base.pk if base is not None else 0, "name": "merged"}
 
 
 def another_reward_model(world: World) -> None:
@@ -1018,6 +1037,8 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("api_models", "POST"): Setup({"name": "mine", "repository": "owner/model"}),
     ("api_model", "DELETE"): Setup(before=unused_model),
     ("api_model", "PATCH"): Setup({"stage": "current", "note": "Good."}),
+    ("training:model_merge", "POST"): Setup(to_merge, before=an_adapter),
+    ("api_model_merge", "POST"): Setup(to_merge, before=an_adapter),
     ("api_pushes", "POST"): Setup({"repository": "owner/model", "token": "letters-of-a-test"}),
     ("api_runs", "POST"): Setup(a_launch_over_rest),
     ("training:hold_out", "POST"): Setup(

@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("battles/<uuid:battle>/vote/", asking_api.VoteEndpoint.as_view(), name="api_vote"),
     path("models/", model_api.ModelsEndpoint.as_view(), name="api_models"),
     path("models/<int:model>/", model_api.ModelEndpointView.as_view(), name="api_model"),
+    path("models/<int:model>/merge/", model_api.MergeEndpoint.as_view(), name="api_model_merge"),
     path("models/<int:model>/pushes/", model_api.PushesEndpoint.as_view(), name="api_pushes"),
     path("runs/", run_api.RunsEndpoint.as_view(), name="api_runs"),
     path("runs/<int:run>/", run_api.RunEndpoint.as_view(), name="api_run"),

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from training.actions.merge_adapter import bases_for
 from training.models import ModelVersion, Stage
 
 
@@ -68,6 +69,28 @@ class ImportModelForm(forms.Form):
                 _("Choose one source: an id on the hub, a folder, or a zip.")
             )
         return given
+
+
+class MergeForm(forms.Form):
+    """A whole model of an adapter: which base it is put on, and what comes out is called."""
+
+    base = forms.ModelChoiceField(
+        ModelVersion.objects.none(),
+        label=_("Its base"),
+        help_text=_("The model that it was trained on. Another one is refused where it differs."),
+    )
+    name = forms.CharField(
+        label=_("Name of the whole model"),
+        max_length=80,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, adapter: ModelVersion, *args: Any) -> None:
+        super().__init__(*args)
+        self.fields["name"].initial = f"{adapter.name}-merged"[:80]
+        base = self.fields["base"]
+        assert isinstance(base, forms.ModelChoiceField)
+        base.queryset = bases_for(adapter.workspace, adapter)
 
 
 class PushForm(forms.Form):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +11,9 @@ from rest_framework.response import Response
 from training.access import MANAGES, READS
 from training.actions.change_model import change_model, delete_model
 from training.actions.import_model import import_from_hub
+from training.actions.merge_adapter import bases_for, merge_adapter
 from training.actions.push_model import push_model
+from training.api_chosen import chosen
 from training.models import HubPush, ModelKind, ModelVersion, Stage, VersionState
 from training.run_queries import models_in
 from webapp.api.endpoint import Endpoint, Strict
@@ -38,9 +40,12 @@ class ModelRow(serializers.Serializer):
 class OneModel(ModelRow):
     manifest: Any = serializers.JSONField(help_text="Every file with size and SHA-256")
     source: Any = serializers.JSONField(help_text="Where it comes from")
-    parents = serializers.ListField(
-        child=serializers.DictField(), source="parents_as_json", help_text="Role, id, name, version"
-    )
+    parents = serializers.SerializerMethodField(help_text="Role, id, name, version")
+
+    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
+    def get_parents(self, version: ModelVersion) -> list[dict[str, Any]]:
+        origins = version.origins.select_related("parent").order_by("pk")
+        return [{"role": each.role, **each.parent.as_json()} for each in origins]
 
 
 class ImportBody(Strict):
@@ -53,6 +58,11 @@ class ImportBody(Strict):
 class ChangeBody(Strict):
     stage = serializers.ChoiceField(Stage.choices, required=False)
     note = serializers.CharField(required=False, allow_blank=True)
+
+
+class MergeBody(Strict):
+    base = serializers.IntegerField(help_text="Id of the model that the adapter was trained on")
+    name = serializers.CharField(max_length=80, help_text="Of the whole model")
 
 
 class PushRow(serializers.Serializer):
@@ -103,12 +113,7 @@ class ModelEndpointView(Endpoint):
 
     @extend_schema(summary="One model with its files and parents")
     def get(self, request: Request, slug: str, model: int) -> Response:
-        version = _version(request, slug, model, READS)
-        origins = version.origins.select_related("parent").order_by("pk")
-        version.parents_as_json = [  # type: ignore[attr-defined]
-            {"role": each.role, **each.parent.as_json()} for each in origins
-        ]
-        return self.one(version)
+        return self.one(_version(request, slug, model, READS))
 
     @extend_schema(
         summary="Change stage and note of a model", request=ChangeBody, responses={200: ModelRow}
@@ -126,6 +131,22 @@ class ModelEndpointView(Endpoint):
     def delete(self, request: Request, slug: str, model: int) -> Response:
         delete_model(version=_version(request, slug, model, MANAGES), by=person_of(request))
         return Response(status=204)
+
+
+class MergeEndpoint(Endpoint):
+    serializer_class = ModelRow
+
+    @extend_schema(
+        summary="Make a whole model of an adapter and its base; a job merges them",
+        request=MergeBody,
+        responses={201: ModelRow},
+    )
+    def post(self, request: Request, slug: str, model: int) -> Response:
+        adapter = _version(request, slug, model, MANAGES)
+        given = self.wanted(MergeBody)
+        base = chosen(bases_for(adapter.workspace, adapter), given["base"], "base")
+        made = merge_adapter(adapter=adapter, base=base, by=person_of(request), name=given["name"])
+        return self.one(made, status=201)
 
 
 class PushesEndpoint(Endpoint):

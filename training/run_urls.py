@@ -34,6 +34,7 @@ learning: list[URLPattern | URLResolver] = [
     path("models/<int:model>/ask/", registry.model_ask, name="model_ask"),
     path("models/<int:model>/change/", registry.model_change, name="model_change"),
     path("models/<int:model>/delete/", registry.model_delete, name="model_delete"),
+    path("models/<int:model>/merge/", registry.model_merge, name="model_merge"),
     path("models/<int:model>/push/", registry.model_push, name="model_push"),
     path("models/<int:model>/archive/", registry.model_archive, name="model_archive"),
     path("models/<int:model>/files/<int:position>/", registry.model_file, name="model_file"),

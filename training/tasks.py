@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from training import model_imports
+from training import model_imports, model_merges
 from training.actions.execute import execute, note_lost
 from training.actions.export_snapshot import write_export
 from training.actions.push_model import carry_out
@@ -215,6 +215,18 @@ def export(work: Work) -> dict[str, Any]:
 def import_model(work: Work) -> dict[str, Any]:
     """Fetch or unpack a model's files, check them apart, and register them."""
     return model_imports.import_model(work)
+
+
+@job_kind(
+    "merge adapter",
+    label=gettext_lazy("Adapter merged into its base"),
+    queue=Queue.GPU,
+    max_attempts=2,
+    page=_page("model", "model_id"),
+)
+def merge_adapter(work: Work) -> dict[str, Any]:
+    """A whole model of an adapter and its base."""
+    return model_merges.merge(work)
 
 
 def _page_of_push(job: Job) -> str | None:

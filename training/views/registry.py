@@ -26,8 +26,9 @@ from training.access import MANAGES, READS
 from training.actions.change_model import change_model, consequences, delete_model
 from training.actions.endpoint import endpoint_of_version
 from training.actions.import_model import import_from_hub, import_uploaded
+from training.actions.merge_adapter import merge_adapter
 from training.actions.push_model import consequences_of_pushing, push_model
-from training.forms import ImportModelForm, ModelForm, PushForm
+from training.forms import ImportModelForm, MergeForm, ModelForm, PushForm
 from training.held_out.queries import alarms_of, has_answers
 from training.lineage import lineage_of
 from training.models import HubPush, ModelKind, ModelVersion, Stage, TrainingRun, VersionState
@@ -107,6 +108,7 @@ def model_page(request: HttpRequest, workspace: Workspace, model: int) -> HttpRe
         "picture": lineage.picture(),
         "form": ModelForm.of(version),
         "manages": _manages(workspace),
+        "merge_form": MergeForm(version) if version.kind == ModelKind.ADAPTER else None,
         "pushes": HubPush.objects.filter(version=version).select_related("job", "created_by"),
         "alarms": alarms_of([version.run] if version.run else []),
         "measurable": version.run is not None and has_answers(version.run),
@@ -128,6 +130,22 @@ def model_change(request: HttpRequest, workspace: Workspace, model: int) -> Http
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
     return redirect("training:model", workspace.slug, version.pk)
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def model_merge(request: HttpRequest, workspace: Workspace, model: int) -> HttpResponse:
+    """To the whole model that is made of this adapter."""
+    version = _version(workspace, model)
+    form = MergeForm(version, request.POST)
+    try:
+        if not form.is_valid():
+            raise ValidationError([str(e) for errors in form.errors.values() for e in errors])
+        made = merge_adapter(adapter=version, by=request.user, **form.cleaned_data)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+        return redirect("training:model", workspace.slug, version.pk)
+    messages.success(request, _("%(model)s is being made.") % {"model": made})
+    return redirect("training:model", workspace.slug, made.pk)
 
 
 @workspace_page(*MANAGES, methods=("POST",))

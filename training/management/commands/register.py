@@ -1,4 +1,7 @@
-"""`manage.py register WORKSPACE FOLDER_OR_HUB_ID --name NAME`: a model into the registry."""
+"""`manage.py register WORKSPACE FOLDER_OR_HUB_ID --name NAME`: a model into the registry.
+
+With --into BASE the source is a registered adapter, of which a whole model is made.
+"""
 
 import contextlib
 from argparse import ArgumentParser
@@ -10,7 +13,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.management.base import BaseCommand, CommandError
 
 from training.actions.import_model import import_from_hub, import_uploaded
-from training.models import ModelVersion
+from training.actions.merge_adapter import merge_adapter
+from training.model_names import model_named
+from training.models import ModelKind, ModelVersion
 from training.trainers.model_folder import POOLING
 from webapp.accounts.models import User
 from webapp.jobs.follow import follow
@@ -22,12 +27,14 @@ class Command(BaseCommand):
     help = (
         "Register a model: a folder or zip with config.json, tokenizer and safetensors, or an id "
         "on the hub. A worker checks and stores the files; a full language model, a reward model, "
-        "an adapter or an embedding model is told apart by its files."
+        "an adapter or an embedding model is told apart by its files. With --into BASE the source "
+        "is a registered adapter, NAME or NAME:VERSION, which is merged into its base."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("workspace", help="its slug")
         parser.add_argument("source", help="a folder, a .zip, or owner/name on the hub")
+        parser.add_argument("--into", default="", help="the base, NAME or NAME:VERSION")
         parser.add_argument("--name", required=True, help="a name that is taken gets a new version")
         parser.add_argument("--by", required=True, help="e-mail address of who registers it")
         parser.add_argument("--licence", default="", help="such as apache-2.0")
@@ -44,7 +51,8 @@ class Command(BaseCommand):
         except ValidationError as refused:
             raise CommandError("\n".join(refused.messages)) from None
         assert version.job is not None
-        self.stdout.write(f"{version} is checked by job {version.job_id}.")
+        verb = "merged" if given["into"] else "checked"
+        self.stdout.write(f"{version} is {verb} by job {version.job_id}.")
         if given["no_wait"]:
             return
         job = follow(version.job, self._write)
@@ -60,6 +68,10 @@ class Command(BaseCommand):
 
 def _register(workspace: Workspace, by: User, given: dict[str, Any]) -> ModelVersion:
     name, licence, source = given["name"], given["licence"], Path(given["source"])
+    if given["into"]:
+        adapter = model_named(workspace, given["source"], ModelKind.ADAPTER)
+        base = model_named(workspace, given["into"], ModelKind.POLICY, ModelKind.REWARD)
+        return merge_adapter(adapter=adapter, base=base, by=by, name=name)
     if not source.exists():
         return import_from_hub(
             workspace=workspace,
