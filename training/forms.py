@@ -77,6 +77,7 @@ class MergeForm(forms.Form):
     base = forms.ModelChoiceField(
         ModelVersion.objects.none(),
         label=_("Its base"),
+        empty_label=_("Choose"),
         help_text=_("The model that it was trained on. Another one is refused where it differs."),
     )
     name = forms.CharField(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -13,7 +14,8 @@ A_BATCH = 5000  # ids in one question
 
 
 def holding(workspace: Any, judgements: Mapping[str, Sequence[int]]) -> list[Holder]:
-    """Snapshots with one of the judgements, then the models trained on those and their children."""
+    """Snapshots with one of the judgements, then the models trained on those, their children, and
+    what learned from rows that they let pass."""
     held: set[int] = set()
     for kind, ids in judgements.items():
         for start in range(0, len(ids), A_BATCH):
@@ -39,7 +41,8 @@ def holding(workspace: Any, judgements: Mapping[str, Sequence[int]]) -> list[Hol
     )
     while reached - models:
         models |= reached
-        reached = set(ModelVersion.objects.filter(parents__in=models).values_list("pk", flat=True))
+        learned = Q(parents__in=models) | Q(run__data__snapshot__screened_by__in=models)
+        reached = set(ModelVersion.objects.filter(learned).values_list("pk", flat=True))
     return found + [
         Holder(
             _("Model %(name)s, version %(n)d") % {"name": model.name, "n": model.version},

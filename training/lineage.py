@@ -7,8 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from training.lineage_ends import answers_of_models, boards_about, judgements_in
-from training.models import ModelVersion, RunData, RunModel, TrainingRun
+from training.models import ModelVersion, Parentage, RunData, RunModel, TrainingRun
 
 DEPTH = 6  # generations each way
 MOST_IN_A_COLUMN = 12
@@ -137,7 +139,7 @@ def _came_from(found: Lineage, versions: list[ModelVersion]) -> tuple[list[Node]
     made = {v.run_id: v for v in versions if v.run_id is not None}
     runs = TrainingRun.objects.filter(pk__in=made).order_by("pk")
     models = RunModel.objects.filter(run__in=made, version__isnull=False).select_related("version")
-    data = RunData.objects.filter(run__in=made).select_related("snapshot")
+    data = RunData.objects.filter(run__in=made).select_related("snapshot__screened_by")
     for v in made.values():
         found.edges.append((("run", int(v.run_id or 0)), ("model", v.pk), "result"))
     others = []
@@ -147,6 +149,12 @@ def _came_from(found: Lineage, versions: list[ModelVersion]) -> tuple[list[Node]
     for piece in data:
         others.append(Node("snapshot", piece.snapshot))
         found.edges.append((("snapshot", piece.snapshot_id), ("run", piece.run_id), piece.role))
+        if (reward := piece.snapshot.screened_by) is not None:
+            others.append(Node("model", reward))
+            found.edges.append((("model", reward.pk), ("run", piece.run_id), "screen"))
+    for tie in _without_a_run(child__in=versions):
+        others.append(Node("model", tie.parent))
+        found.edges.append((("model", tie.parent_id), ("model", tie.child_id), tie.role))
     return [Node("run", run) for run in runs], others
 
 
@@ -156,7 +164,22 @@ def _led_to(found: Lineage, versions: list[ModelVersion]) -> tuple[list[Node], l
     for use in uses.order_by("pk"):
         runs.append(Node("run", use.run))
         found.edges.append((("model", int(use.version_id or 0)), ("run", use.run_id), use.role))
+    screened = RunData.objects.filter(snapshot__screened_by__in=versions, run__purpose="run")
+    for piece in screened.select_related("run", "snapshot").order_by("pk"):
+        runs.append(Node("run", piece.run))
+        reward = int(piece.snapshot.screened_by_id or 0)
+        found.edges.append((("model", reward), ("run", piece.run_id), "screen"))
     made = ModelVersion.objects.filter(run__in=[node.row.pk for node in runs]).order_by("pk")
     for version in made:
         found.edges.append((("run", int(version.run_id or 0)), ("model", version.pk), "result"))
-    return runs, [Node("model", version) for version in made]
+    models = [Node("model", version) for version in made]
+    for tie in _without_a_run(parent__in=versions):
+        models.append(Node("model", tie.child))
+        found.edges.append((("model", tie.parent_id), ("model", tie.child_id), tie.role))
+    return runs, models
+
+
+def _without_a_run(**of: Any) -> QuerySet[Parentage]:
+    """Descents that no run made: an adapter merged into its base."""
+    found = Parentage.objects.filter(child__run=None, **of)
+    return found.select_related("parent", "child").order_by("pk")

@@ -10,11 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from annotation.boards.actions.board import BoardPlan, create_board
+from annotation.holders import Holder
 from annotation.models import Comparison
 from tests.annotation.material import a_prompt, an_answer
 from tests.cast import a_workspace, ann, log_in, mia
 from tests.training.registry import a_model, a_run
 from tests.training.snapshots import a_comparison, a_snapshot
+from training.holders import holding
 from training.lineage import lineage_of
 from training.models import EndpointKind, ModelEndpoint, ModelVersion, Parentage, TrainingRun
 
@@ -104,3 +106,41 @@ def test_more_boards_cost_no_more_questions() -> None:
         create_board(workspace=workspace, by=mia(), plan=BoardPlan(f"Board {number}"))
     assert questions() == before
     assert len(lineage_of(tuned).columns[2]) == 5
+
+
+def test_a_merged_adapter_and_what_a_reward_model_let_pass_are_in_the_lineage() -> None:
+    workspace, learned, run, tuned, _judged = the_chain()
+    adapter = a_model(workspace, mia(), "small", kind="adapter")
+    whole = a_model(workspace, mia(), "whole")
+    for role, parent in (("base", tuned), ("adapter", adapter)):
+        Parentage.objects.create(child=whole, parent=parent, role=role)
+
+    def around(model: ModelVersion) -> dict[int, set[str]]:
+        columns = lineage_of(model).columns
+        return {column: {str(node.row) for node in nodes} for column, nodes in columns.items()}
+
+    assert around(whole)[-2] == {"tuned v1", "small v1"}
+    assert "whole v1" in around(adapter)[2]
+
+    votes = a_snapshot(workspace, by=mia())
+    taste = a_model(workspace, mia(), "taste", kind="reward")
+    screening = a_run(workspace, mia(), "screening", base=tuned)
+    screening.data.update(snapshot=votes)
+    ModelVersion.objects.filter(pk=taste.pk).update(run=screening)
+    later = a_run(workspace, mia(), "later", base=tuned)
+    passed = later.data.get().snapshot
+    polished = a_model(workspace, mia(), "polished", run=later)
+    assert "taste v1" not in around(polished)[-2], "the control: nothing was screened yet"
+    polished_by_name = "Model polished, version 1"
+    assert polished_by_name not in {holder.what for holder in reached(workspace, learned)}
+    passed.screened_by, passed.screen = taste, {"least": 0.0}
+    passed.save()
+    assert "taste v1" in around(polished)[-2]
+    assert "later" in around(taste)[1]
+    assert "polished v1" in around(taste)[2]
+    found = {holder.what for holder in reached(workspace, learned)}
+    assert polished_by_name in found, "what it let pass was chosen by that vote"
+
+
+def reached(workspace: Any, vote: Comparison) -> list[Holder]:
+    return holding(workspace, {"comparison": [vote.pk]})

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.cast import a_workspace, log_in, mia
+from tests.training.generate.asking import one
 from tests.training.registry import a_model
 from tests.training.running import run_here
 from tests.training.scoring.world import a_sampling
@@ -19,7 +20,6 @@ from tests.training.tiny_model import write_run, write_tiny_model
 from training.actions.endpoint import endpoint_of_version
 from training.actions.merge_adapter import merge_adapter
 from training.actions.trial import TrialPlan, start_trial
-from training.generate import Ask
 from training.models import Generation, ModelVersion, RewardScore
 from training.trainers.check_folder import describe
 from webapp.api.actions.token import create_token
@@ -103,8 +103,8 @@ def test_a_merged_adapter_is_the_model_that_its_run_made_and_can_be_asked(
     assert "A whole model of it" not in shown
     assert adapter.sha256 in (made.folder() / "README.md").read_text()
     endpoint = endpoint_of_version(version=made, by=by)
-    ask = TrialPlan(Ask(({"role": "user", "content": "tell me about the cat ."},)), (endpoint,))
-    trial = start_trial(workspace=workspace, by=by, plan=ask)
+    asked = TrialPlan(one("tell me about the cat ."), (endpoint,))
+    trial = start_trial(workspace=workspace, by=by, plan=asked)
     assert run_next(queue="gpu", worker="here") is not None
     answer = Generation.objects.get(pk=trial.columns.get().generation_id)
     assert (answer.state, bool(answer.text)) == ("done", True), answer.error
@@ -187,5 +187,5 @@ def test_the_same_over_rest() -> None:
         assert rest.post(address, wrong, "application/json").status_code == 400, wrong
     not_one = reverse("api_model_merge", args=[workspace.slug, whole.pk])
     assert rest.post(not_one, body, "application/json").status_code == 400
-    one = rest.get(reverse("api_model", args=[workspace.slug, whole.pk])).json()
-    assert one["parents"] == []
+    told = rest.get(reverse("api_model", args=[workspace.slug, whole.pk])).json()
+    assert told["parents"] == []

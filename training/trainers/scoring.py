@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         ending = classify(error)
         if ending is None:
             raise
-        print(ending, file=sys.stderr)
+        print(" ".join(str(ending).split()), file=sys.stderr)  # one line: the last is shown
         return EXIT_CODES[ending.outcome]
     return EXIT_CODES[Outcome.DONE]
 
