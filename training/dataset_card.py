@@ -55,6 +55,11 @@ class CardFacts:
             "splits": self.tally.splits(),
             "kinds": {kind: len(set(ids)) for kind, ids in sorted(self.tally.ids.items())},
             "ties": self.tally.by("tie")[("true",)],
+            "judged_by": {
+                source: rows
+                for (source,), rows in sorted(self.tally.by("judged_by").items())
+                if source
+            },
             "left_out": {
                 item.reason: {"rows": item.rows, "prompts": item.prompts} for item in self.missing
             },
@@ -87,7 +92,8 @@ def dataset_card(
 def _front_matter(plan: ExportPlan, tally: Tally) -> str:
     licences = sorted(name for (name,) in tally.by("licence") if name)
     languages = sorted(name for (name,) in tally.by("language") if name)
-    lines = ["---", f"tags: [rondo, {plan.kind.value}]"]
+    by_models = tally.by("judged_by")[("judge",)] and plan.kind is not Kind.PROMPT_COMPLETION
+    lines = ["---", f"tags: [rondo, {plan.kind.value}{', rlaif' if by_models else ''}]"]
     lines += [f"language: [{', '.join(map(_scalar, languages))}]"] if languages else []
     lines += [f"license_name: {_scalar('; '.join(licences))}"] if licences else []
     return "\n".join([*lines, f"size_categories: [{_size(tally.rows)}]", "---"])

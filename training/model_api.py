@@ -14,6 +14,7 @@ from training.actions.import_model import import_from_hub
 from training.actions.merge_adapter import bases_for, merge_adapter
 from training.actions.push_model import push_model
 from training.api_chosen import chosen
+from training.judges import judged_for
 from training.models import HubPush, ModelKind, ModelVersion, Stage, VersionState
 from training.run_queries import models_in
 from webapp.api.endpoint import Endpoint, Strict
@@ -40,7 +41,15 @@ class ModelRow(serializers.Serializer):
 class OneModel(ModelRow):
     manifest: Any = serializers.JSONField(help_text="Every file with size and SHA-256")
     source: Any = serializers.JSONField(help_text="Where it comes from")
+    judged_by = serializers.SerializerMethodField(
+        help_text="Rows of preferences that it, and what it came from, learned from: human, judge "
+        "(RLAIF), simulated"
+    )
     parents = serializers.SerializerMethodField(help_text="Role, id, name, version")
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_judged_by(self, version: ModelVersion) -> dict[str, int]:
+        return judged_for(version)
 
     @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_parents(self, version: ModelVersion) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def test_a_click_on_a_vote_shows_every_model_that_learned_from_it() -> None:
     workspace, learned, _run, tuned, judged = the_chain()
     child = a_model(workspace, mia(), "grandchild")
     Parentage.objects.create(child=child, parent=tuned, role="base")
-    board = lineage_of(tuned).columns[2][0].row
+    (board,) = [node.row for node in lineage_of(tuned).columns[2] if node.kind == "board"]
     client = log_in(Client(), mia())
 
     def page(vote: Comparison) -> str:

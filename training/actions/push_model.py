@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from training.hub_push import File, Hub, PushRefused
+from training.judges import in_words, judged_for
 from training.models import HubPush, ModelVersion, Parentage, RunData
 from webapp.artifacts import safe_join
 from webapp.audit.actions.record import record
@@ -29,6 +30,8 @@ def consequences_of_pushing(version: ModelVersion) -> list[str]:
     ]
     learned = RunData.objects.filter(run=version.run_id) if version.run_id else None
     names = [piece.snapshot.name for piece in learned.select_related("snapshot")] if learned else []
+    if judged := in_words(judged_for(version)):
+        found.append(_("Its card says what it learned from: %s.") % judged)
     if names:
         found.append(
             ngettext(
@@ -141,6 +144,8 @@ def card(version: ModelVersion) -> str:
             f" sha256 {piece.snapshot.content_sha256}"
             for piece in data
         ]
+    if judged := in_words(judged_for(version)):
+        lines += ["", f"Learned from {judged}."]
     return "\n".join([*lines, "", f"Fingerprint of all files: {version.sha256}", ""])
 
 

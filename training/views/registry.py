@@ -30,6 +30,7 @@ from training.actions.merge_adapter import merge_adapter
 from training.actions.push_model import consequences_of_pushing, push_model
 from training.forms import ImportModelForm, MergeForm, ModelForm, PushForm
 from training.held_out.queries import alarms_of, has_answers
+from training.judges import in_words, judged_for
 from training.lineage import lineage_of
 from training.models import HubPush, ModelKind, ModelVersion, Stage, TrainingRun, VersionState
 from training.run_queries import models_in
@@ -108,6 +109,7 @@ def model_page(request: HttpRequest, workspace: Workspace, model: int) -> HttpRe
         "picture": lineage.picture(),
         "form": ModelForm.of(version),
         "manages": _manages(workspace),
+        "judged": in_words(judged_for(version)),
         "merge_form": MergeForm(version) if version.kind == ModelKind.ADAPTER else None,
         "pushes": HubPush.objects.filter(version=version).select_related("job", "created_by"),
         "alarms": alarms_of([version.run] if version.run else []),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from training import curves
 from training.access import MANAGES, READS, manages
 from training.held_out.queries import alarms_of, has_answers
+from training.judges import in_words, judged_for_run
 from training.models import Method, Purpose, TrainingRun
 from training.queue_times import expected_starts
 from training.run_differences import differences
@@ -77,6 +78,7 @@ def run_page(request: HttpRequest, workspace: Workspace, run: int) -> HttpRespon
     context |= {
         "models": found.models.select_related("version", "made_by"),
         "data": found.data.select_related("snapshot"),
+        "judged": in_words(judged_for_run(found)),
         "preview": _preview(found),
         "alarms": alarms_of([found]),
         "awaiting": found.awaited_by.select_related("run"),

@@ -19,6 +19,8 @@ from training.access import MANAGES, READS
 from training.actions.delete_snapshot import delete_snapshot
 from training.actions.export_snapshot import export_snapshot
 from training.actions.freeze_snapshot import freeze_snapshot
+from training.judges import in_words as judged_in_words
+from training.judges import judged_by
 from training.models import DatasetSnapshot, SnapshotExport
 from training.queries import judgements_in, learned_from, snapshots_in
 from training.scoring.screen import read_screen
@@ -122,6 +124,7 @@ def _snapshot_context(snapshot: DatasetSnapshot, workspace: Workspace) -> dict[s
     kind = Kind(snapshot.kind)
     made = {(export.format, export.split): export for export in exports}
     return context | {
+        "judged": judged_in_words(judged_by([snapshot])),
         "in_words": JudgementFilter.from_json(snapshot.filter).in_words(),
         "card": render_markdown(_body(snapshot.card)),
         "files": [
