@@ -327,6 +327,7 @@ training:trial_column                POST   302 403 403 302 404 302 302 302 302
 training:trial_keep                  POST   302 403 403 302 404 302 302 302 302
 training:trial_score                 POST   302 403 403 302 404 302 302 302 302
 training:sampling_score              POST   302 403 403 302 404 302 302 302 302
+training:scoring_tag                 POST   302 403 403 302 404 302 302 302 302
 training:scoring_check               POST   302 403 403 302 404 302 302 302 302
 training:trial_demonstrate           POST   302 403 403 302 404 302 302 302 302
 annotation:boards                    GET    302 403 200 200 404 200 302 302 302
@@ -475,6 +476,7 @@ api_model                            DELETE 401 403 403 204 404 204 403 204 401
 api_scorings                         GET    401 403 200 200 404 200 200 200 401
 api_scorings                         POST   401 403 403 201 404 201 403 201 401
 api_scoring                          GET    401 403 200 200 404 200 200 200 401
+api_scoring_tag                      POST   401 403 403 200 404 200 403 200 401
 api_scoring_check                    POST   401 403 403 201 404 201 403 201 401
 api_model_merge                      POST   401 403 403 201 404 201 403 201 401
 api_pushes                           GET    401 403 200 200 404 200 200 200 401
@@ -1133,6 +1135,8 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("training:sampling_act", "POST"): Setup({"act": "stop"}),
     ("training:sampling_score", "POST"): Setup(to_score, before=another_reward_model),
     ("training:trial_score", "POST"): Setup(to_score, before=another_reward_model),
+    ("training:scoring_tag", "POST"): Setup({"tag": "hard", "lowest": "50"}),
+    ("api_scoring_tag", "POST"): Setup({"tag": "hard", "lowest": 0.5}),
     ("training:scoring_check", "POST"): Setup({"name": "Fresh eyes", "overlap": "1"}),
     ("api_scorings", "POST"): Setup(to_score_over_rest, before=another_reward_model),
     ("api_scoring_check", "POST"): Setup({"name": "Fresh eyes"}),

@@ -51,6 +51,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         scoring.ScoringCheckEndpoint.as_view(),
         name="api_scoring_check",
     ),
+    path(
+        "scorings/<int:scoring>/tag/", scoring.ScoringTagEndpoint.as_view(), name="api_scoring_tag"
+    ),
     path("trials/", asking_api.TrialsEndpoint.as_view(), name="api_trials"),
     path("trials/<int:trial>/", asking_api.TrialEndpoint.as_view(), name="api_trial"),
     path(

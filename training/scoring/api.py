@@ -16,6 +16,7 @@ from training.models import Batch, ModelKind, Scoring, Trial
 from training.run_queries import ready_models
 from training.scoring.actions.let_people_check import let_people_check
 from training.scoring.actions.start_scoring import start_scoring
+from training.scoring.actions.tag_by_score import tag_by_score
 from training.scoring.queries import scores_of_trial, summaries
 from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.permissions import api_workspace
@@ -62,6 +63,22 @@ class ScoringBody(Strict):
 class CheckBody(Strict):
     name = serializers.CharField(max_length=100)
     overlap = serializers.IntegerField(min_value=1, max_value=20, default=1)
+
+
+class ScoreTagBody(Strict):
+    tag = serializers.CharField(max_length=60)
+    least = serializers.FloatField(
+        required=False, help_text="Prompts whose best answer scores less than this"
+    )
+    lowest = serializers.FloatField(
+        required=False, help_text="Instead: this share (0 to 1) of the prompts, the lowest"
+    )
+
+
+class ScoreTagged(serializers.Serializer):
+    tag = serializers.CharField(source="value")
+    changed = serializers.IntegerField(help_text="Prompts that have it now and had not before")
+    job = serializers.IntegerField(source="job_id", allow_null=True, help_text="Of very many")
 
 
 class ScoringsEndpoint(Endpoint):
@@ -115,6 +132,20 @@ class ScoringCheckEndpoint(Endpoint):
         found = _scoring(request, slug, scoring, MANAGES)
         let_people_check(scoring=found, by=person_of(request), **self.wanted(CheckBody))
         return self.one(_scoring(request, slug, scoring, MANAGES), status=201)
+
+
+class ScoringTagEndpoint(Endpoint):
+    serializer_class = ScoreTagged
+
+    @extend_schema(
+        summary="Tag the prompts of a sampling whose best answer scores low",
+        request=ScoreTagBody,
+        responses={200: ScoreTagged},
+    )
+    def post(self, request: Request, slug: str, scoring: int) -> Response:
+        found = _scoring(request, slug, scoring, MANAGES)
+        given = self.wanted(ScoreTagBody)
+        return self.one(tag_by_score(scoring=found, by=person_of(request), **given))
 
 
 def _scoring(request: Request, slug: str, pk: int, roles: tuple[str, ...]) -> Scoring:

@@ -31,3 +31,21 @@ class CheckForm(forms.Form):
     def __init__(self, scoring: Scoring, data: Any = None) -> None:
         super().__init__(data, auto_id=f"check-{scoring.pk}-%s")
         self.fields["name"].initial = f"{scoring.batch}: {scoring.reward}"[:100]
+
+
+class TagForm(forms.Form):
+    least = forms.FloatField(label=_("Whose best answer scores less than"), required=False)
+    lowest = forms.FloatField(
+        label=_("or the lowest, in per cent of the prompts"),
+        required=False,
+        min_value=0,
+        max_value=100,
+    )
+    tag = forms.CharField(label=_("Tag"), max_length=60)
+
+    def __init__(self, scoring: Scoring, data: Any = None) -> None:
+        super().__init__(data, auto_id=f"tag-{scoring.pk}-%s")
+
+    def clean_lowest(self) -> float | None:
+        given: float | None = self.cleaned_data["lowest"]
+        return None if given is None else given / 100

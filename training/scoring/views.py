@@ -6,13 +6,16 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from training.access import MANAGES
 from training.models import Batch, Scoring, Trial
 from training.scoring.actions.let_people_check import let_people_check
 from training.scoring.actions.start_scoring import start_scoring
-from training.scoring.forms import CheckForm, ScoreForm
+from training.scoring.actions.tag_by_score import tag_by_score
+from training.scoring.forms import CheckForm, ScoreForm, TagForm
 from webapp.workspaces.access import workspace_page
 from webapp.workspaces.models import Workspace
 
@@ -49,6 +52,22 @@ def scoring_check(request: HttpRequest, workspace: Workspace, scoring: int) -> H
         return redirect("training:sampling", workspace.slug, found.batch_id)
     messages.success(request, _("The campaign is open. Its votes are counted on this page."))
     return redirect("annotation:campaign", workspace.slug, campaign.pk)
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def scoring_tag(request: HttpRequest, workspace: Workspace, scoring: int) -> HttpResponse:
+    """To the prompts that were tagged by their scores, in the prompt browser."""
+    found = get_object_or_404(Scoring, workspace=workspace, pk=scoring, batch__isnull=False)
+    form = TagForm(found, request.POST)
+    try:
+        _require(form)
+        edit = tag_by_score(scoring=found, by=request.user, **form.cleaned_data)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+        return redirect("training:sampling", workspace.slug, found.batch_id)
+    messages.success(request, _("Tagged “%s”.") % edit.value)
+    address = reverse("annotation:prompts", args=[workspace.slug])
+    return redirect(f"{address}?{urlencode({'tag': edit.value})}")
 
 
 def _score(request: HttpRequest, workspace: Workspace, **of: Any) -> None:

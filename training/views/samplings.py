@@ -16,7 +16,7 @@ from training.generate.claims import spent_in
 from training.model_queries import askable, batch_by_model, batches_in
 from training.models import Batch, Scoring
 from training.playground_forms import SampleForm
-from training.scoring.forms import CheckForm, ScoreForm
+from training.scoring.forms import CheckForm, ScoreForm, TagForm
 from training.scoring.queries import summaries
 from webapp.jobs.actions.cancel import cancel
 from webapp.jobs.actions.retry import retry
@@ -72,7 +72,12 @@ def sampling(request: HttpRequest, workspace: Workspace, batch: int) -> HttpResp
     job = found.job
     ended = job is None or job.is_finished
     scores = [
-        {**vars(one), "working": one.working, "check": _check(one.scoring)}
+        {
+            **vars(one),
+            "working": one.working,
+            "check": _check(one.scoring),
+            "tag": TagForm(one.scoring),
+        }
         for one in summaries(found)
     ]
     context: dict[str, Any] = {

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Comparison, Completion, Item
+from annotation.models import Comparison, Completion, Item, Prompt
 from tests.cast import a_workspace, ann, log_in, mia, vic
 from tests.training.generate.asking import an_endpoint, one
 from tests.training.registry import a_model
@@ -177,3 +177,39 @@ def test_the_same_over_rest() -> None:
     assert checked.json()["campaign"]
     assert len(client.get(address).json()["results"]) == 2
     assert Completion.objects.filter(prompt__workspace=workspace).count() == 4
+
+
+def test_prompts_are_tagged_by_the_score_of_their_best_answer() -> None:
+    workspace = a_workspace()
+    by = mia(workspace)
+    batch = a_sampling(workspace, by, prompts=4, samples=2)
+    scoring = a_scoring(workspace, by, batch)  # the prompts' best scores are 1, 3, 5, 7
+    prompts = [one.prompt for one in scored(scoring)][::2]
+    client = log_in(Client(), by)
+    address = reverse("training:scoring_tag", args=[workspace.slug, scoring.pk])
+    assert "Tag prompts by the scores of taste v1" in page(client, "sampling", workspace, batch.pk)
+    posted = client.post(address, {"least": "3.5", "tag": "below"})
+    assert posted["Location"].endswith("/prompts/?tag=below")
+
+    def tagged(tag: str) -> set[int]:
+        return set(Prompt.objects.filter(tags__contains=[tag]).values_list("pk", flat=True))
+
+    assert tagged("below") == set(prompts[:2])
+    client.post(address, {"lowest": "75", "tag": "lowest"})
+    assert tagged("lowest") == set(prompts[:3])
+    for wrong, sentence in (
+        ({"tag": "none"}, "Give a score, or a share"),
+        ({"tag": "none", "least": "0.5"}, "no prompt scores less"),
+        ({"tag": "none", "least": "1", "lowest": "5"}, "Give a score, or a share"),
+        ({"tag": "none", "lowest": "0"}, "between 0 and 1"),
+        ({"least": "9"}, "required"),
+    ):
+        assert sentence in client.post(address, wrong, follow=True).content.decode(), wrong
+    assert not tagged("none")
+    _row, key = create_token(user=by, name="tags", scope="write", days=1)
+    rest = Client(headers={"Authorization": f"Bearer {key}"})
+    one_of = reverse("api_scoring_tag", args=[workspace.slug, scoring.pk])
+    told = rest.post(one_of, {"tag": "by-rest", "least": 2}, "application/json")
+    assert (told.status_code, told.json()["changed"]) == (200, 1), told.content
+    assert tagged("by-rest") == set(prompts[:1])
+    assert rest.post(one_of, {"tag": "x"}, "application/json").status_code == 400
