@@ -278,7 +278,7 @@ class Rondo:
     def check(self) -> None:
         """The whole doctor finds nothing wrong: the last line of every fault test."""
         wrong = [f"{one.title}: {said}" for one in doctor.examine() for said in one.sentences]
-        assert wrong == []
+        assert wrong == [], wrong
 
     def clean(self) -> None:
         """Nothing runs and nothing is queued: the next test begins here."""
