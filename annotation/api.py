@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from annotation.access import READS, WORKS, campaigns_to_work_in
 from annotation.actions.assign import hand_out
 from annotation.actions.grow import context_of
+from annotation.actions.show_suggestion import SecondLook
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
 from annotation.at_work import answer_given, campaign_asked
@@ -29,8 +30,10 @@ from annotation.models import Assignment, Campaign, Completion
 from annotation.models.campaigns import Kind, Purpose, State, Step
 from annotation.models.conversations import Objection
 from annotation.models.judgements import Choice, Strength
+from annotation.models.suggestions import Origin
 from annotation.queries import campaigns_with_progress
 from annotation.ratings import ratings_in, scales_of
+from annotation.suggestions import seen_of
 from annotation.work_form import read_submission
 from webapp.accounts.models import User
 from webapp.api.endpoint import Endpoint, Strict
@@ -65,6 +68,17 @@ class ScaleRow(serializers.Serializer):
     is_tag = serializers.BooleanField()
 
 
+class ShownSuggestionRow(serializers.Serializer):
+    """What is suggested for the item; it is nobody's judgement, and nothing is submitted by it."""
+
+    origin = serializers.ChoiceField(Origin.choices)
+    after = serializers.BooleanField(help_text="It says something else than you answered first")
+    choice = serializers.ChoiceField(Choice.choices, required=False)
+    strength = serializers.ChoiceField(Strength.choices, required=False)
+    ranking = serializers.CharField(required=False)
+    text = serializers.CharField(required=False)
+
+
 class ItemRow(serializers.Serializer):
     """What is to be judged, and what the submission must name."""
 
@@ -90,6 +104,7 @@ class ItemRow(serializers.Serializer):
     returned = serializers.CharField(
         allow_blank=True, help_text="What a reviewer says who sent your answer back; else empty"
     )
+    suggestion = ShownSuggestionRow(allow_null=True, help_text="null: none, or kept from you")
     lease_until = serializers.DateTimeField(allow_null=True)
 
 
@@ -149,6 +164,9 @@ class AnswerBody(JudgementBody):
     attempt = serializers.IntegerField(min_value=1)
     comment = serializers.CharField(required=False, max_length=5000, allow_blank=True)
     seconds = serializers.FloatField(required=False, min_value=0, max_value=86_400)
+    took_suggestion = serializers.BooleanField(
+        default=False, help_text="The suggestion was taken over by one act"
+    )
     next = serializers.BooleanField(
         default=False, help_text="Take the next item in the same request: `item` in the answer"
     )
@@ -169,6 +187,12 @@ class SkipBody(Strict):
 
 class Lost(APIException):
     """The item is not held any more (409); the answer was kept as a draft."""
+
+    status_code = 409
+
+
+class LookAgain(APIException):
+    """A suggestion says something else (409): claim to read it, answer again with a new key."""
 
     status_code = 409
 
@@ -221,7 +245,7 @@ class ClaimEndpoint(WorkEndpoint):
             return None
         person, campaign, desk = asked
         held = hand_out(campaign=campaign, annotator=person, desk=desk)
-        return _json({"item": _item(campaign, held) if held is not None else None})
+        return _json({"item": _item(campaign, held, person) if held is not None else None})
 
     @extend_schema(
         summary="Take the next item, or get the one you hold", request=None, responses=ClaimRow
@@ -231,8 +255,9 @@ class ClaimEndpoint(WorkEndpoint):
         found, desk = campaign_at_work(request.user, workspace, campaign)
         if found is None:
             raise Http404
-        held = hand_out(campaign=found, annotator=person_of(request), desk=desk)
-        return Response({"item": _item(found, held) if held is not None else None})
+        person = person_of(request)
+        held = hand_out(campaign=found, annotator=person, desk=desk)
+        return Response({"item": _item(found, held, person) if held is not None else None})
 
 
 class SubmitEndpoint(WorkEndpoint):
@@ -251,7 +276,7 @@ class SubmitEndpoint(WorkEndpoint):
                 _found, desk = campaign_at_work(person, held.campaign.workspace, held.campaign.pk)
             campaign = held.campaign
             item = hand_out(campaign=campaign, annotator=person, desk=desk) if desk else None
-            answer["item"] = _item(campaign, item) if item else None
+            answer["item"] = _item(campaign, item, person) if item else None
         return _json(answer, 201)
 
     @extend_schema(
@@ -266,7 +291,7 @@ class SubmitEndpoint(WorkEndpoint):
             person = person_of(request)
             found, desk = campaign_at_work(person, held.campaign.workspace, campaign)
             item = hand_out(campaign=found, annotator=person, desk=desk) if found else None
-            answer["item"] = _item(found, item) if found and item else None
+            answer["item"] = _item(found, item, person) if found and item else None
         return Response(answer, status=201)
 
 
@@ -296,6 +321,8 @@ def _take(held: Assignment, person: User, body: dict[str, Any]) -> dict[str, Any
         raise ValidationError(str(missing)) from None
     except (AssignmentLost, KeyReused) as lost:
         raise Lost(str(lost)) from None
+    except SecondLook as differs:
+        raise LookAgain(str(differs)) from None
     return {"id": row.pk, "created_at": row.created_at}
 
 
@@ -363,7 +390,19 @@ def _turn(pk: int) -> dict[str, Any]:
     }
 
 
-def _item(campaign: Campaign, held: HeldItem) -> dict[str, Any]:
+def _suggestion(campaign: Campaign, pk: int, person: User) -> dict[str, Any] | None:
+    """As ShownSuggestionRow says it; a ranking in letters, as it would be sent back."""
+    if not campaign.suggests:
+        return None
+    held = Assignment.objects.get(pk=pk)
+    found = seen_of(campaign, person, held)
+    if found is None:
+        return None
+    said = {"ranking": found.words} if campaign.kind == Kind.RANKING else found.fields
+    return {"origin": found.origin, "after": found.after, **said}
+
+
+def _item(campaign: Campaign, held: HeldItem, person: User) -> dict[str, Any]:
     """As ItemRow says it. Everything in it is plain already, so no serializer is asked."""
     asks = ScaleRow(scales_of(campaign), many=True).data if campaign.asks else []
     row: dict[str, Any] = {
@@ -382,6 +421,7 @@ def _item(campaign: Campaign, held: HeldItem) -> dict[str, Any]:
         ],
         "asks": asks,
         "returned": held.returned,
+        "suggestion": _suggestion(campaign, held.assignment, person),
         "lease_until": held.lease_until,
     }
     return row | _turn(held.assignment) if campaign.kind == Kind.CONVERSATION else row

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation import api, conversation_api, review_api, withdraw_api
+from annotation import api, conversation_api, review_api, suggestion_api, withdraw_api
 
 urlpatterns = [
     path("", api.CampaignsEndpoint.as_view(), name="api_campaigns"),
@@ -15,6 +15,11 @@ urlpatterns = [
         "<int:campaign>/reviews/",
         review_api.ReviewsEndpoint.as_view(),
         name="api_reviews",
+    ),
+    path(
+        "<int:campaign>/reviews/accept/",
+        review_api.AcceptSeveralEndpoint.as_view(),
+        name="api_reviews_accept",
     ),
     path(
         "<int:campaign>/reviews/<int:item>/",
@@ -30,6 +35,26 @@ urlpatterns = [
         "<int:campaign>/items/<int:item>/withdrawal/",
         withdraw_api.ItemWithdrawalEndpoint.as_view(),
         name="api_item_withdrawal",
+    ),
+    path(
+        "<int:campaign>/items/",
+        suggestion_api.CampaignItemsEndpoint.as_view(),
+        name="api_campaign_items",
+    ),
+    path(
+        "<int:campaign>/suggestions/",
+        suggestion_api.SuggestionsEndpoint.as_view(),
+        name="api_suggestions",
+    ),
+    path(
+        "<int:campaign>/suggestions/report/",
+        suggestion_api.SuggestionReportEndpoint.as_view(),
+        name="api_suggestion_report",
+    ),
+    path(
+        "<int:campaign>/suggestions/<int:suggestions>/",
+        suggestion_api.SuggestionSetEndpoint.as_view(),
+        name="api_suggestion_set",
     ),
     path("<int:campaign>/claim/", api.ClaimEndpoint.as_view(), name="api_claim"),
     path(

@@ -35,6 +35,7 @@ PLAIN = {  # what an answer may say here, and in which type
     "ranking": (str,),
     "comment": (str,),
     "seconds": (int, float),
+    "took_suggestion": (bool,),
     "next": (bool,),
 }
 A_DAY = 86_400

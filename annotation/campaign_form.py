@@ -13,13 +13,16 @@ from annotation.actions.open_campaign import Plan
 from annotation.answerers import names_in
 from annotation.domain.few_shot import FEWEST_PAIRS, MOST_PAIRS
 from annotation.domain.rating_scales import Ask
+from annotation.domain.suggestions import SUGGESTED
 from annotation.models import Attribute, Campaign, Completion, Split
 from annotation.models.campaigns import (
     CHECKED,
     FEWEST_OF_BEST_WORST,
     WRITES_PROMPTS,
     Kind,
+    Order,
     ReviewStep,
+    Shows,
 )
 from annotation.prompt_filter import PromptFilter
 from webapp.accounts.models import User
@@ -213,6 +216,39 @@ class CampaignForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Nobody reviews an item that they have answered."),
     )
+    order = forms.ChoiceField(
+        label=_("Which items are asked first"),
+        required=False,
+        choices=Order.choices,
+        initial=Order.FIXED,
+        help_text=_(
+            "Every item is asked once before any is asked twice, save in batches. A subject is a"
+            " use case, source and language. To ask where ratings are least sure, draw pairs from a"
+            " board instead."
+        ),
+    )
+    batch = forms.IntegerField(
+        label=_("Items of a batch"), required=False, initial=50, min_value=1, max_value=10_000
+    )
+    suggests = forms.ChoiceField(
+        label=_("Show what is suggested"),
+        required=False,
+        choices=Shows.choices,
+        widget=forms.RadioSelect,
+        initial=Shows.NEVER,
+        help_text=_(
+            "Bring suggestions on the campaign’s page “Suggestions”. They never count as answers."
+            " As a check they are shown only where the answer says something else."
+        ),
+    )
+    control = forms.IntegerField(
+        label=_("Items whose suggestion is kept back, in per cent"),
+        required=False,
+        initial=10,
+        min_value=0,
+        max_value=100,
+        help_text=_("The quality page measures against these what showing a suggestion does."),
+    )
     minutes = forms.IntegerField(
         label=_("An item stays reserved for, in minutes"), initial=60, min_value=1, max_value=1440
     )
@@ -234,7 +270,10 @@ class CampaignForm(forms.Form):
         (_("What is asked"), ("name", "kind", "guidelines", "content_warning")),
         (
             _("About what"),
-            ("split", "tag", "use_case", "most", "texts", "use_cases", "pairs", "rewrites"),
+            (
+                *("split", "tag", "use_case", "most", "texts", "use_cases", "pairs", "rewrites"),
+                *("order", "batch"),
+            ),
         ),
         (_("How it grows"), ("depth", "reviews", "model_answers")),
         (_("The answers shown"), ("answers", "generators", "asks", "attributes")),
@@ -244,6 +283,7 @@ class CampaignForm(forms.Form):
         ),
         (_("Checks of the work"), ("repeats", "gold", "training", "pause_below")),
         (_("Review"), ("review", "reviewers")),
+        (_("Suggestions"), ("suggests", "control")),
     )
     ONLY = {
         **dict.fromkeys(("split", "tag", "use_case", "most"), GIVEN_PROMPTS),
@@ -251,6 +291,8 @@ class CampaignForm(forms.Form):
         **dict.fromkeys(("repeats", "gold", "training", "pause_below"), CHECKED),
         **dict.fromkeys(("depth", "reviews", "model_answers"), (Kind.CONVERSATION,)),
         **dict.fromkeys(("review", "reviewers"), REVIEWED),
+        **dict.fromkeys(("order", "batch"), REVIEWED),
+        **dict.fromkeys(("suggests", "control"), SUGGESTED),
         "answers": (*CHECKED, Kind.CONVERSATION),
         "generators": GIVEN_PROMPTS,
         "rewrites": (Kind.DEMONSTRATION,),
@@ -384,6 +426,9 @@ class CampaignForm(forms.Form):
             **self.checks(),
             review=cleaned["review"],
             reviewers=tuple(cleaned["reviewers"]),
+            order=cleaned["order"] or Order.FIXED,
+            batch=cleaned["batch"] or 50,
+            **self.suggestions(),
             minutes=cleaned["minutes"],
             deadline=cleaned["deadline"],
             content_warning=cleaned["content_warning"],
@@ -398,6 +443,13 @@ class CampaignForm(forms.Form):
             "gold_share": (cleaned.get("gold") or 0) / 100,
             "training_pass": (cleaned.get("training") or 0) / 100,
             "pause_below": pause_below / 100 if pause_below else None,
+        }
+
+    def suggestions(self) -> dict[str, Any]:
+        control = self.cleaned_data.get("control")
+        return {
+            "suggests": self.cleaned_data.get("suggests", ""),
+            "control_share": 0.1 if control is None else control / 100,
         }
 
     def groups(self) -> list[tuple[Any, list[tuple[forms.BoundField, str]]]]:
@@ -425,6 +477,7 @@ class SettingsForm(CampaignForm):
         (_("Who works, and how much"), CampaignForm.GROUPS[4][1]),
         (_("Checks of the work"), CampaignForm.GROUPS[5][1]),
         (_("Review"), CampaignForm.GROUPS[6][1]),
+        CampaignForm.GROUPS[7],
         (_("What people are told"), ("content_warning",)),
     )
 
@@ -436,6 +489,7 @@ class SettingsForm(CampaignForm):
             "gold": round(100 * now.gold_share),
             "training": round(100 * now.training_pass),
             "pause_below": round(100 * now.pause_below) if now.pause_below else None,
+            "control": round(100 * now.control_share),
             "deadline": now.deadline and f"{localtime(now.deadline):%Y-%m-%dT%H:%M}",
         }
         super().__init__(*args, workspace=campaign.workspace, initial=given, **kwargs)
@@ -467,6 +521,7 @@ class SettingsForm(CampaignForm):
             content_warning=cleaned["content_warning"],
             review=cleaned.get("review", ""),
             reviewers=tuple(cleaned.get("reviewers", ())),
+            **self.suggestions(),
             **self.checks(),
         )
 

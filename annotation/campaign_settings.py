@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotation.models import Campaign
-from annotation.models.campaigns import CHECKED, WRITES, Kind
+from annotation.models.campaigns import CHECKED, WRITES, Kind, Order
 
 MOST_NAMES = 12
 
@@ -27,6 +27,9 @@ def settings_of(campaign: Campaign) -> list[tuple[str, str]]:
     if campaign.review:
         names = ", ".join(str(each) for each in campaign.reviewers.order_by("name", "email"))
         rows.append((_("Reviewed by"), ", ".join(filter(None, [_("managers"), names]))))
+    if campaign.suggests:
+        rows.append((_("Suggestions are shown"), str(campaign.get_suggests_display())))
+        rows.append((_("Suggestions kept back"), _percent(campaign.control_share)))
     if campaign.content_warning:
         rows.append((_("Content warning"), campaign.content_warning))
     return _of_kind(campaign) + rows
@@ -34,6 +37,10 @@ def settings_of(campaign: Campaign) -> list[tuple[str, str]]:
 
 def _of_kind(campaign: Campaign) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
+    if campaign.kind != Kind.CONVERSATION:
+        order = str(campaign.get_order_display())
+        batch = f" ({campaign.batch})" if campaign.order == Order.BATCHES else ""
+        rows.append((_("Asked first"), order + batch))
     if campaign.kind not in WRITES:
         rows.append((_("Answers per item"), str(campaign.answers)))
     if campaign.kind not in (Kind.WRITING, Kind.FEW_SHOT):

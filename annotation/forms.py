@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from annotation.actions.suggest import MOST_BYTES
 from annotation.models.campaigns import Purpose
 from annotation.quality_effect import Thresholds
 
@@ -64,6 +65,50 @@ class ThresholdsForm(forms.Form):
             for name in ("checks", "agrees", "same", "estimated", "fast")
         }
         return Thresholds(answers=cleaned["answers"] or 1, anomalous=cleaned["anomalous"], **shares)
+
+
+class PromotionForm(forms.Form):
+    """How clearly people must agree about an item for it to become a hidden check."""
+
+    people = forms.IntegerField(
+        label=_("People who answered, at least"), min_value=2, max_value=50, initial=3
+    )
+    agreement = forms.IntegerField(
+        label=_("Of them say the same, in per cent"), min_value=51, max_value=100, initial=100
+    )
+
+    def asked(self) -> dict[str, Any]:
+        return {
+            "people": self.cleaned_data["people"],
+            "share": self.cleaned_data["agreement"] / 100,
+        }
+
+    @staticmethod
+    def usual() -> dict[str, Any]:
+        return {"people": 3, "share": 1.0}
+
+
+class SuggestionsForm(forms.Form):
+    """A file of predictions with its name, or the key of somebody whose verdicts are there."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        max_length=200,
+        help_text=_("Who or what predicted. Managers see it, annotators never do."),
+    )
+    file = forms.FileField(label=_("File of predictions (JSON Lines)"), required=False)
+    suggester = forms.CharField(required=False, max_length=300, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        file = cleaned.get("file")
+        if not file and not cleaned.get("suggester") and "file" not in self.errors:
+            self.add_error("file", _("Choose a file."))
+        if file and file.size > MOST_BYTES:
+            most = MOST_BYTES // 1_000_000
+            self.add_error("file", _("At most %d MB. Send it in several parts.") % most)
+        return cleaned
 
 
 class AttributeForm(forms.Form):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation.access import MANAGES, WORKS
+from annotation.actions.accept_many import MOST_AT_ONCE, accept_many
 from annotation.actions.review import accept, adjudicate, fetch_back, send_back, take_back
 from annotation.api import JudgementBody, ShownRow, fields_of
 from annotation.domain.answers import LETTERS, Unanswered
@@ -21,7 +23,7 @@ from annotation.models.reviews import Ending, Outcome
 from annotation.ratings import ratings_in
 from annotation.reviews import Said, decided_as, may_review, order_for, said_of, waiting
 from annotation.work_form import read_submission
-from webapp.api.endpoint import Endpoint
+from webapp.api.endpoint import Endpoint, Strict
 from webapp.api.permissions import api_workspace
 from webapp.workspaces.access import person_of, role_of
 
@@ -121,6 +123,45 @@ class ReviewsEndpoint(Endpoint):
         found = _campaign(request, slug, campaign)
         items = waiting(found, person_of(request)).select_related("campaign__workspace", "prompt")
         return self.paged(items)
+
+
+class AcceptBody(Strict):
+    items = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), min_length=1, max_length=MOST_AT_ONCE
+    )
+
+
+class RefusedItemRow(serializers.Serializer):
+    item = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class AcceptedRow(serializers.Serializer):
+    accepted = serializers.ListField(child=serializers.IntegerField())
+    refused = RefusedItemRow(many=True, help_text="Decided meanwhile, or not by you")
+
+
+class AcceptSeveralEndpoint(Endpoint):
+    serializer_class = AcceptedRow
+
+    @extend_schema(
+        summary="Accept several items, each by itself", request=AcceptBody, responses=AcceptedRow
+    )
+    def post(self, request: Request, slug: str, campaign: int) -> Response:
+        found = _campaign(request, slug, campaign)
+        wanted = self.wanted(AcceptBody)["items"]
+        real = Item.objects.filter(campaign=found, purpose=Purpose.WORK)
+        items = list(real.filter(pk__in=wanted).order_by("pk"))
+        if len(items) != len(set(wanted)):
+            raise Http404
+        for item in items:
+            item.campaign = found
+        accepted, refused = accept_many(items=items, by=person_of(request))
+        answer = {
+            "accepted": [item.pk for item in accepted],
+            "refused": [{"item": item.pk, "why": why} for item, why in refused],
+        }
+        return self.one(answer)
 
 
 class ReviewEndpoint(Endpoint):

@@ -76,6 +76,7 @@ def read_submission(asks: str, shown: Sequence[int], form: Mapping[str, str]) ->
         comment=comment,
         seconds=_seconds(form.get("seconds", "")),
         typed=typed_fields(form),
+        took_suggestion=form.get("took_suggestion", "") in ("1", "True"),
     )
 
 

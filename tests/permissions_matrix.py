@@ -182,12 +182,19 @@ annotation:campaign_preview          GET    302 403 200 200 404 200 302 302 302
 annotation:checks                    GET    302 403 200 200 404 200 302 302 302
 annotation:check                     GET    302 403 403 200 404 200 302 302 302
 annotation:check                     POST   302 403 403 302 404 302 302 302 302
+annotation:suggestions               GET    302 403 200 200 404 200 302 302 302
+annotation:suggestions               POST   302 403 403 302 404 302 302 302 302
+annotation:suggestion_items          GET    302 403 200 200 404 200 302 302 302
+annotation:suggestion_remove         POST   302 403 403 302 404 302 302 302 302
+annotation:check_promote             POST   302 403 403 302 404 302 302 302 302
 annotation:check_remove              POST   302 403 403 302 404 302 302 302 302
 annotation:thresholds                GET    302 403 403 200 404 200 302 302 302
 annotation:thresholds                POST   302 403 403 302 404 302 302 302 302
 annotation:standing                  GET    302 403 403 200 404 200 302 302 302
 annotation:standing                  POST   302 403 403 302 404 302 302 302 302
 annotation:reviews                   GET    302 403 403 200 404 200 302 302 302
+annotation:review_grid               GET    302 403 403 200 404 200 302 302 302
+annotation:review_grid               POST   302 403 403 302 404 302 302 302 302
 annotation:review_item               GET    302 403 403 200 404 200 302 302 302
 annotation:review_item               POST   302 403 403 302 404 302 302 302 302
 annotation:own_statistics            GET    302 200 403 200 404 200 302 302 302
@@ -423,12 +430,18 @@ api_prompt_edit                      GET    401 403 200 200 404 200 200 200 401
 api_prompt_edit_undo                 POST   401 403 403 200 404 200 403 200 401
 api_conversations                    GET    401 403 200 200 404 200 200 200 401
 api_reviews                          GET    401 403 403 200 404 200 200 200 401
+api_reviews_accept                   POST   401 403 403 200 404 200 403 200 401
 api_review                           GET    401 403 403 200 404 200 200 200 401
 api_review                           POST   401 403 403 200 404 200 403 200 401
 api_person_withdrawal                GET    401 403 403 200 404 200 200 200 401
 api_person_withdrawal                POST   401 403 403 200 404 200 403 200 401
 api_item_withdrawal                  GET    401 403 403 200 404 200 200 200 401
 api_item_withdrawal                  POST   401 403 403 200 404 200 403 200 401
+api_campaign_items                   GET    401 403 200 200 404 200 200 200 401
+api_suggestions                      GET    401 403 200 200 404 200 200 200 401
+api_suggestions                      POST   401 403 403 201 404 201 403 201 401
+api_suggestion_report                GET    401 403 200 200 404 200 200 200 401
+api_suggestion_set                   DELETE 401 403 403 204 404 204 403 204 401
 api_claim                            POST   401 200 403 200 404 200 403 200 401
 api_skip                             POST   401 200 403 409 404 409 403 409 401
 api_submit                           POST   401 201 403 409 404 409 403 409 401
@@ -940,6 +953,22 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("annotation:attributes", "POST"): Setup(
         {"name": "kind", "question": "Is it kind?", "lowest": "1", "highest": "5"}
     ),
+    ("annotation:check_promote", "POST"): Setup({"people": "3", "agreement": "100"}),
+    ("annotation:suggestions", "POST"): Setup(
+        lambda world: {
+            "name": "rules",
+            "file": SimpleUploadedFile(
+                "a.jsonl", b'{"item": %d, "choice": "tie"}' % world.kwargs["item"]
+            ),
+        },
+        allows=frozenset({"suggester"}),
+    ),
+    ("api_suggestions", "POST"): Setup(
+        lambda world: {
+            "name": "rules",
+            "rows": [{"item": world.kwargs["item"], "choice": "tie"}],
+        }
+    ),
     ("annotation:thresholds", "POST"): Setup(
         lambda world: {"state": "paused", "person": str(world.kwargs["person"])}
     ),
@@ -950,6 +979,12 @@ SETUPS: dict[tuple[str, str], Setup] = {
         allows=frozenset(
             {"cap", "daily", "deadline", "content_warning", "pause_below", "review", "reviewers"}
         ),
+    ),
+    ("annotation:review_grid", "POST"): Setup(
+        lambda world: {"item": str(world.kwargs["item"])}, before=to_be_reviewed
+    ),
+    ("api_reviews_accept", "POST"): Setup(
+        lambda world: {"items": [world.kwargs["item"]]}, before=to_be_reviewed
     ),
     ("annotation:review_item", "POST"): Setup({"act": "accept"}, before=to_be_reviewed),
     ("api_review", "POST"): Setup({"act": "accept"}, before=to_be_reviewed),

@@ -13,17 +13,20 @@ class TrainingConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
-        from annotation import answerers, holders
+        from annotation import answerers, holders, suggesters
         from training.access import MANAGES, READS, WORKS
         from training.answer_questions import answer, names
         from training.holders import holding
         from training.home import stage_map
+        from training.suggesters import names as reward_models
+        from training.suggesters import scores
         from webapp import navigation
         from webapp.jobs.watch import watch
         from webapp.workspaces import home
 
         holders.register(holding)
         answerers.register(answer, names)
+        suggesters.register(reward_models, scores)
         watch("rounds", drive_rounds)
         home.register(20, stage_map)
 

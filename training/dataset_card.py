@@ -170,8 +170,22 @@ def _judgements(plan: ExportPlan, facts: CardFacts) -> str:
         strengths = Counter({value: rows for (value,), rows in tally.by("strength").items()})
         if set(strengths) != {""}:
             parts.append(_counted(strengths, "strength"))
+    parts.append(_suggestions(tally))
     parts.append(_agreement(facts.agreement))
     return "\n\n".join(parts)
+
+
+def _suggestions(tally: Tally) -> str:
+    seen = {value: rows for (value,), rows in tally.by("suggestion").items() if value}
+    if not seen:
+        return "**Suggestions**: none was shown to whoever judged."
+    before, after = seen.get("before", 0), seen.get("after", 0)
+    return (
+        f"**Suggestions** (answers that a model or a file proposed) were shown for "
+        f"{before + after:,} of {tally.rows:,} rows: {before:,} before the person answered, "
+        f"{after:,} after another answer. They may pull judgements towards the suggestion; the "
+        "column `suggestion` tells these rows from the rest."
+    )
 
 
 def _margins(plan: ExportPlan) -> str:

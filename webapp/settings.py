@@ -353,6 +353,7 @@ SPECTACULAR_SETTINGS = {
         "RunOutcome": "training.models.runs.Outcome",
         "ReviewOutcome": "annotation.models.reviews.Outcome",
         "SentBackEnding": "annotation.models.reviews.Ending",
+        "SuggestionOrigin": "annotation.models.suggestions.Origin",
         "PromptSplit": "annotation.models.prompts.Split",
         "ProtectedSetKind": "annotation.protected_sets.SETS",
         "FactoryStep": "training.models.factory.FactoryStep",

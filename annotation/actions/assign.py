@@ -17,6 +17,7 @@ from django.utils import timezone
 from annotation.actions.give_back import release_expired
 from annotation.actions.grow import continue_waiting
 from annotation.actions.reopen import reopen
+from annotation.actions.show_suggestion import note_suggestion
 from annotation.boards.actions.draw_pairs import draw_more
 from annotation.desk import Desk, HeldItem, desk_of, held_item, shown_of
 from annotation.domain.gold import check_is_due
@@ -146,6 +147,8 @@ def hand_out(*, campaign: Campaign, annotator: Any, desk: Desk | None = None) ->
     if item is None:  # or another window of the same person got it meanwhile
         held = desk_of(campaign, annotator).held
         item = held_item(held) if held is not None else None
+    if item is not None and campaign.suggests:
+        note_suggestion(campaign=campaign, annotator=annotator, assignment=item.assignment)
     return item
 
 

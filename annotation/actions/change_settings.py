@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from annotation.actions.count_again import count_again
+from annotation.domain.suggestions import SUGGESTED
 from annotation.models import Campaign, CampaignWorker
 from annotation.models.campaigns import CHECKED, Kind
 from webapp.audit.actions.record import record
@@ -61,6 +62,8 @@ class Settings:
     pause_below: float | None
     review: str
     reviewers: tuple[Any, ...]
+    suggests: str  # campaigns.Shows
+    control_share: float
 
 
 @transaction.atomic
@@ -79,6 +82,8 @@ def change_settings(*, campaign: Campaign, by: Any, wanted: Settings) -> Campaig
         fields.append("review")
     if locked.kind in CHECKED:
         fields += ["repeat_share", "gold_share", "training_pass", "pause_below"]
+    if locked.kind in SUGGESTED:
+        fields += ["suggests", "control_share"]
     for name in fields:
         setattr(locked, name, getattr(wanted, name))
     locked.everyone = not wanted.workers

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from annotation.actions.begin_conversations import begin_conversations
 from annotation.domain.rating_scales import Ask
+from annotation.domain.suggestions import SUGGESTED
 from annotation.models import Campaign, CampaignWorker, Guidelines, Item, Prompt
 from annotation.models.campaigns import (
     CHECKED,
@@ -19,6 +20,7 @@ from annotation.models.campaigns import (
     WRITES,
     WRITES_PROMPTS,
     Kind,
+    Order,
     State,
 )
 from annotation.prompt_filter import PromptFilter
@@ -46,14 +48,40 @@ SELECT drawn.item_id, drawn.completion_id FROM (
 WHERE drawn.place <= %(answers)s
 """
 
-# Slot-major: every item's first slot before any item's second one (see annotation.actions.assign).
+# The order in which slots are written is the order in which they are handed out, so that a claim
+# need not know any strategy. Slot-major: every item's first slot before any item's second one (see
+# annotation.actions.assign); batches are so within themselves. A subject is a use case, source and
+# language; prompts that share a MinHash key nearly repeat each other.
 ADD_SLOTS = """
 INSERT INTO annotation_assignment (campaign_id, item_id, state, attempt, shown_order)
-SELECT %(campaign)s, item.id, 'open', 0, '{}'
-FROM generate_series(1, %(overlap)s) AS slot, annotation_item item
-WHERE item.campaign_id = %(campaign)s
-ORDER BY slot, item.id
+SELECT %(campaign)s, item.id, 'open', 0, '{{}}'
+FROM generate_series(1, %(overlap)s) AS slot, (
+    SELECT met.*, row_number() OVER (PARTITION BY subject ORDER BY again, lot) AS turn
+    FROM (
+        SELECT item.id, (row_number() OVER (ORDER BY item.id) - 1) / %(batch)s AS batch,
+            md5(item.id || ':' || item.campaign_id) AS lot, known.subject,
+            row_number() OVER (
+                PARTITION BY known.subject, coalesce(print.keys[1], -item.id) ORDER BY item.id
+            ) AS again
+        FROM annotation_item item
+        LEFT JOIN annotation_prompt prompt ON prompt.id = item.prompt_id
+        LEFT JOIN annotation_promptfingerprint print ON print.prompt_id = item.prompt_id
+        CROSS JOIN LATERAL (
+            SELECT concat_ws(chr(31), coalesce(nullif(item.use_case, ''), prompt.use_case),
+                             prompt.source, prompt.language) AS subject
+        ) known
+        WHERE item.campaign_id = %(campaign)s
+    ) met
+) item
+ORDER BY {order}
 """
+ORDERS: dict[str, str] = {
+    Order.FIXED: "slot, item.id",
+    Order.RANDOM: "slot, item.lot",
+    Order.BATCHES: "item.batch, slot, item.id",
+    Order.DIVERSE: "slot, item.turn, item.lot",
+    Order.ALIKE: 'slot, item.subject COLLATE "C", item.id',
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +112,10 @@ class Plan:
     pause_below: float | None = None
     review: str = ""  # campaigns.ReviewStep
     reviewers: tuple[Any, ...] = ()  # users beside the managers
+    order: str = Order.FIXED
+    batch: int = 50
+    suggests: str = ""  # campaigns.Shows
+    control_share: float = 0.1
     minutes: int = 60
     deadline: Any = None
     content_warning: str = ""
@@ -182,6 +214,10 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         training_pass=plan.training_pass,
         pause_below=plan.pause_below,
         review=plan.review if plan.kind != Kind.CONVERSATION else "",
+        order=plan.order if plan.kind != Kind.CONVERSATION else Order.FIXED,
+        batch=plan.batch,
+        suggests=plan.suggests if plan.kind in SUGGESTED else "",
+        control_share=plan.control_share,
         minutes=plan.minutes,
         deadline=plan.deadline,
         content_warning=plan.content_warning,
@@ -275,11 +311,12 @@ def _add_slots(campaign: Campaign) -> int:
         "answers": campaign.answers,
         "generators": campaign.generators,
         "overlap": campaign.overlap,
+        "batch": campaign.batch,
     }
     with connection.cursor() as cursor:
         if campaign.answers:
             cursor.execute(ADD_ANSWERS, values)
-        cursor.execute(ADD_SLOTS, values)
+        cursor.execute(ADD_SLOTS.format(order=ORDERS[campaign.order]), values)
         slots = cursor.rowcount
         # The planner must know that the queue is long before the first claim comes.
         cursor.execute("ANALYZE annotation_assignment, annotation_item, annotation_itemcompletion")

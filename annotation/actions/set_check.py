@@ -1,5 +1,6 @@
 """Make an item a check question with a right answer, or a real question again."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -30,9 +31,20 @@ def set_check(
         raise ValidationError(_("Written answers have no right answer to check against."))
     if purpose not in (Purpose.GOLD, Purpose.TRAINING):
         raise ValidationError(_("Choose whether it is a hidden check or part of the training."))
+    expected = expected_from(answer, shown)
+    return ask_as_check(
+        item=item, by=by, purpose=purpose, expected=expected, explanation=explanation
+    )
+
+
+@transaction.atomic
+def ask_as_check(
+    *, item: Item, by: Any, purpose: str, expected: Mapping[str, Any], explanation: str = ""
+) -> Item:
+    """The same with the right answer as annotation.domain.gold writes it."""
     before = item.purpose
     item.purpose = purpose
-    item.expected = expected_from(answer, shown)
+    item.expected = dict(expected)
     item.explanation = explanation
     item.save(update_fields=["purpose", "expected", "explanation"])
     Assignment.objects.filter(item=item, state=AssignmentState.OPEN).update(

@@ -24,6 +24,7 @@ from annotation.actions.keep_written import Written, is_the_same, keep_written
 from annotation.actions.prefer_the_rewritten import prefer_the_rewritten
 from annotation.actions.save_draft import keep_as_draft
 from annotation.actions.set_standing import pause_where_checks_fail
+from annotation.actions.show_suggestion import look_again
 from annotation.boards.actions.stop_campaigns import look_soon
 from annotation.domain import answers
 from annotation.models import (
@@ -91,6 +92,7 @@ class Submission:
     """An answer with what came along: the form's key, the claim it belongs to, a note, the time.
 
     `typed` is the form as it was filled in; it is kept as a draft if the answer cannot be taken.
+    `took_suggestion`: the key was pressed that takes over what was suggested.
     """
 
     answer: answers.Answer
@@ -100,6 +102,7 @@ class Submission:
     seconds: float | None = None
     ratings: Ratings = field(default_factory=Ratings)
     typed: dict[str, Any] = field(default_factory=dict)
+    took_suggestion: bool = False
 
 
 class AssignmentLost(Exception):
@@ -125,11 +128,14 @@ def submit(*, assignment: Assignment, annotator: Any, submission: Submission) ->
         ValidationError: the answer does not fit what was shown.
         AssignmentLost: the person does not hold the item any more; the text is kept as a draft.
         KeyReused: the key was used for another answer.
+        SecondLook: a suggestion that says something else is shown first.
     """
     model, expected = KINDS[assignment.asks]
     if not isinstance(submission.answer, expected):
         raise ValidationError(_("This campaign asks for something else."), code="kind")
     _check(assignment, submission.answer)  # what the form alone could not know
+    if assignment.campaign.suggests:
+        look_again(assignment=assignment, annotator=annotator, submission=submission)
     at_once = _store_at_once(model, assignment, annotator, submission)
     if at_once is not None:
         return at_once

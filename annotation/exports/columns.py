@@ -29,6 +29,9 @@ _COMMON = (
     Column("group", "string", _("The ranking or vote that the row comes from.")),
 )
 _JUDGED_BY = Column("judged_by", "string", _("human, judge (a model) or simulated."))
+_SUGGESTION = Column(
+    "suggestion", "string", _("before or after answering: a suggestion was shown; or empty.")
+)
 _OF_PROMPT = (
     Column("use_case", "string", _("The prompt's use case.")),
     Column("language", "string", _("The prompt's language (BCP 47).")),
@@ -41,6 +44,7 @@ _ANSWER = (
     *_COMMON,
     Column("model", "string", _("Who or what wrote the answer; empty for a demonstration.")),
     _JUDGED_BY,
+    _SUGGESTION,
     *_OF_PROMPT,
 )
 
@@ -72,6 +76,7 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column("chosen_model", "string", _("Who or what wrote the chosen answer.")),
         Column("rejected_model", "string", _("Who or what wrote the rejected answer.")),
         _JUDGED_BY,
+        _SUGGESTION,
         *_OF_PROMPT,
     ),
 }

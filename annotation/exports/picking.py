@@ -40,12 +40,17 @@ _BALLOT = """
 CREATE TEMPORARY TABLE export_ballot (
     kind text, id bigint, prompt_id bigint, left_id bigint, right_id bigint,
     choice text, strength text, order_known boolean, margin double precision, scores jsonb,
-    source text, annotator_id bigint, label text, grp text
+    source text, annotator_id bigint, label text, grp text, suggestion text
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE export_kept_out (prompt_id bigint PRIMARY KEY, reason text)
 ON COMMIT DROP;
 """
-_COMMON = 'source, annotator_id, annotator_label, "group"'
+_COMMON = 'source, annotator_id, annotator_label, "group", {suggestion}'
+# When the person saw a suggestion for it: before or after answering; empty: never.
+_SUGGESTION = """coalesce((
+    SELECT seen.moment FROM annotation_suggestionshown seen
+    WHERE seen.assignment_id = {table}.assignment_id AND seen.annotator_id = {table}.annotator_id
+      AND seen.shown AND (seen.moment = 'before' OR seen.first IS NOT NULL)), '')"""
 # An import's own margin, in reward units, goes out as it came; a difference of scores (of ten, say)
 # where the plan asks for it, and for rankings the scores that they came from.
 _MARGIN = (
@@ -62,7 +67,7 @@ _SELECT = {
     f"{_COMMON} FROM annotation_rating",
     "demonstration": "SELECT 'demonstration', id, prompt_id, NULL, NULL, '', '', true, NULL, NULL, "
     f"{_COMMON} FROM annotation_demonstration",
-    "prompt": "SELECT 'prompt', id, id, NULL, NULL, '', '', true, NULL, NULL, '', NULL, '', '' "
+    "prompt": "SELECT 'prompt', id, id, NULL, NULL, '', '', true, NULL, NULL, '', NULL, '', '', '' "
     "FROM annotation_prompt",
 }
 _PEOPLE = """
@@ -134,7 +139,8 @@ class Pick:
             cursor.execute(_DROP + _BALLOT)
             for kind in self.kinds:
                 query, values = self.rows_of(kind).values("pk").query.sql_with_params()
-                select = _SELECT[kind].format(**self._margins())
+                seen = _SUGGESTION.format(table=f"annotation_{kind}")
+                select = _SELECT[kind].format(**self._margins(), suggestion=seen)
                 insert = f"INSERT INTO export_ballot {select} WHERE id IN ({query})"
                 cursor.execute(insert, values)
             self._keep_out(cursor, guard)

@@ -61,7 +61,8 @@ ORDER BY p.text_hash, (CASE WHEN s.grp = '' THEN s.digest ELSE s.grp END) COLLAT
     s.second_key COLLATE "C"
 """
 # What is alike in all judgements. A ballot's digest is its content: who said what of which answers.
-_BALLOT = """'{kind}' AS kind, b.id, b.source, coalesce({person}, b.label) AS person"""
+_BALLOT = """'{kind}' AS kind, b.id, b.source, coalesce({person}, b.label) AS person,
+    b.suggestion"""
 _OF_KIND = """
 FROM export_ballot b LEFT JOIN export_person who ON who.id = b.annotator_id {joins}
 WHERE b.prompt_id = p.id AND b.kind = '{kind}'
@@ -149,12 +150,13 @@ concat('{{"prompt": ', p.prompt, ', "chosen": ', {chosen}, ', "rejected": ', {re
     ', "chosen_position": ', {chosen_at}, ', "rejected_position": ', {rejected_at},
     ', "chosen_model": ', to_json({chosen_model}),
     ', "rejected_model": ', to_json({rejected_model}),
-    ', "judged_by": "', s.source, '"', p.tail)
+    ', "judged_by": "', s.source, '", "suggestion": "', s.suggestion, '"', p.tail)
 """
 _ANSWER_LINE = """
 concat('{{"prompt": ', p.prompt, ', "completion": ', {completion}, {label},
     ', "weight": 1.0, "annotator": ', to_json(s.person), ', "group": ', to_json({group}),
-    ', "model": ', to_json(s.model), ', "judged_by": "', s.source, '"', p.tail)
+    ', "model": ', to_json(s.model), ', "judged_by": "', s.source,
+    '", "suggestion": "', s.suggestion, '"', p.tail)
 """
 _PROMPT_LINE = "concat('{{\"prompt\": ', p.prompt, p.tail)"
 # Which side won and whether the longer answer did: what a model may learn instead of quality.
@@ -169,6 +171,7 @@ FACTS = (
     "split",
     "kind",
     "judged_by",
+    "suggestion",
     "tie",
     "strength",
     "side",
@@ -196,8 +199,9 @@ SELECT {ballot}, c.text, c.generator AS model, {liked} AS liked, '' AS grp, fals
     {bad} AS reason
 """
 _PLAIN_PROMPT = """
-SELECT 'prompt' AS kind, b.id, '' AS source, '' AS person, '' AS digest, false AS tie,
-    '' AS strength, '' AS grp, 0 AS place, '' AS first_key, '' AS second_key, NULL AS reason
+SELECT 'prompt' AS kind, b.id, '' AS source, '' AS person, '' AS suggestion, '' AS digest,
+    false AS tie, '' AS strength, '' AS grp, 0 AS place, '' AS first_key, '' AS second_key,
+    NULL AS reason
 FROM export_ballot b WHERE b.prompt_id = p.id
 """
 
@@ -213,8 +217,8 @@ def lines_query(pick: Pick, only: str = "") -> tuple[str, dict[str, Any]]:
     line, turns = _line(pick.plan)
     of_pair = _PAIR_FACTS if pick.plan.kind is Kind.PREFERENCE else "'', ''"
     facts = (
-        f"concat_ws(E'\\x1f', p.split, s.kind, s.source, s.tie::text, s.strength, {of_pair}, "
-        "s.person, p.facts)"
+        f"concat_ws(E'\\x1f', p.split, s.kind, s.source, s.suggestion, s.tie::text, s.strength, "
+        f"{of_pair}, s.person, p.facts)"
     )
     reason = "coalesce(p.reason, s.reason)"
     query = (

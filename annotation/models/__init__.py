@@ -39,6 +39,7 @@ from annotation.models.judgements import (
 from annotation.models.prompts import Completion, Prompt, Split
 from annotation.models.reviews import Decision, SentBack
 from annotation.models.standings import Standing
+from annotation.models.suggestions import Suggestion, SuggestionSet, SuggestionShown
 
 __all__ = [
     "Assignment",
@@ -84,6 +85,9 @@ __all__ = [
     "Source",
     "Split",
     "Standing",
+    "Suggestion",
+    "SuggestionSet",
+    "SuggestionShown",
     "Turn",
     "UseCase",
 ]

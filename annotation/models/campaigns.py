@@ -68,6 +68,25 @@ class ReviewStep(models.TextChoices):
     EVERYTHING = "everything", _("Every item")  # an answer counts once a reviewer accepts it
 
 
+class Shows(models.TextChoices):
+    """When people see what is suggested for an item (annotation.suggestions)."""
+
+    NEVER = "", _("Not shown")
+    BEFORE = "before", _("Before answering")
+    AFTER = "after", _("After answering, as a check")  # only where the answer is another one
+
+
+class Order(models.TextChoices):
+    """Which items are asked first: the order of the slots when they are laid out. In all of them
+    but batches every item is asked once before any is asked twice."""
+
+    FIXED = "fixed", _("The oldest prompt first")
+    RANDOM = "random", _("At random, the same for everybody")
+    BATCHES = "batches", _("In batches: one has all its answers before the next begins")
+    DIVERSE = "diverse", _("One of each subject in turn, near repeats last")
+    ALIKE = "alike", _("Alike together, one subject after another")
+
+
 class Campaign(models.Model):
     workspace = models.ForeignKey(
         "workspaces.Workspace", on_delete=models.CASCADE, related_name="campaigns"
@@ -109,6 +128,16 @@ class Campaign(models.Model):
     reviewers = models.ManyToManyField(
         settings.AUTH_USER_MODEL, related_name="+", blank=True
     )  # beside the managers
+    suggests = models.CharField(
+        max_length=6, choices=Shows.choices, default=Shows.NEVER, db_default="", blank=True
+    )
+    control_share = models.FloatField(
+        default=0.1, db_default=0.1
+    )  # of the items: their suggestion is kept back, to measure what showing it does
+    order = models.CharField(
+        max_length=8, choices=Order.choices, default=Order.FIXED, db_default=Order.FIXED
+    )
+    batch = models.PositiveSmallIntegerField(default=50, db_default=50)  # items; of Order.BATCHES
     minutes = models.PositiveSmallIntegerField(default=60)  # how long an item stays reserved
     deadline = models.DateTimeField(null=True, blank=True)
     stops_with = models.ForeignKey(
@@ -149,6 +178,17 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=Q(gold_share__gte=0) & Q(gold_share__lte=0.5),
                 name="at_most_half_the_work_is_checks",
+            ),
+            models.CheckConstraint(
+                condition=Q(order__in=Order.values), name="a_campaign_has_a_known_order"
+            ),
+            models.CheckConstraint(condition=Q(batch__gte=1), name="a_batch_has_an_item"),
+            models.CheckConstraint(
+                condition=Q(suggests__in=Shows.values), name="suggestions_are_shown_at_a_known_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(control_share__gte=0) & Q(control_share__lte=1),
+                name="a_control_share_is_a_share",
             ),
         ]
 

@@ -8,12 +8,15 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotation.access import MANAGES, READS
+from annotation.actions.promote_agreed import promote_agreed
 from annotation.actions.set_check import remove_check, set_check
+from annotation.agreed_items import agreed_items
 from annotation.check_questions import candidates, questions
 from annotation.domain.answers import Unanswered
-from annotation.forms import CheckForm
+from annotation.forms import CheckForm, PromotionForm
 from annotation.models import Assignment, Campaign, Item
 from annotation.views.shown_item import item_context
 from annotation.work_form import read_submission, typed_fields, typed_from
@@ -40,10 +43,15 @@ def preview(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse
 def check_list(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
     search = request.GET.get("q", "").strip()
+    promotion = PromotionForm(request.GET if "people" in request.GET else None)
+    asked = promotion.asked() if promotion.is_valid() else PromotionForm.usual()
+    agreed = agreed_items(campaign, **asked)
     context = {
         "campaign": campaign,
         "questions": questions(campaign),
         "candidates": candidates(campaign, search),
+        "promotion": promotion,
+        "agreed": agreed,
         "search": search,
         "manages": role_of(workspace) in MANAGES,
     }
@@ -89,6 +97,29 @@ def check_edit(request: HttpRequest, workspace: Workspace, pk: int, item: int) -
     context |= {"item": asked, "form": form, "errors": errors}
     status = 422 if errors or form.errors else 200
     return render(request, "annotation/check.html", context, status=status)
+
+
+@workspace_page(*MANAGES, methods=("POST",))
+def check_promote(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
+    """Make what people agree about hidden checks."""
+    campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
+    campaign.workspace = workspace
+    form = PromotionForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Give the number of people and the agreement in per cent."))
+        return redirect("annotation:checks", workspace.slug, pk)
+    asked = form.asked()
+    try:
+        made = promote_agreed(campaign=campaign, by=request.user, **asked)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+    else:
+        messages.success(
+            request,
+            ngettext("%d item is a hidden check now.", "%d items are hidden checks now.", made)
+            % made,
+        )
+    return redirect("annotation:checks", workspace.slug, pk)
 
 
 @workspace_page(*MANAGES, methods=("POST",))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from annotation.access import MANAGES, READS, WORKS
 from annotation.actions.set_standing import WORKS as WORKS_ON
 from annotation.actions.set_standing import set_standing
+from annotation.anchoring_report import suggestion_report
 from annotation.best_worst import best_worst_of
 from annotation.forms import ThresholdsForm
 from annotation.models import Campaign
@@ -33,6 +34,7 @@ def campaign_quality_page(request: HttpRequest, workspace: Workspace, pk: int) -
     context = {
         "campaign": campaign,
         "quality": campaign_quality(campaign),
+        "suggestions": suggestion_report(campaign),
         "best_worst": best_worst_of(campaign) if campaign.kind == Kind.BEST_WORST else [],
         "ratings": rating_report(campaign),
         "manages": role_of(workspace) in MANAGES,

@@ -42,7 +42,7 @@ A_PAGE = 50
 PARTS = ("waiting", "away", "decided")
 
 
-def _campaign(request: HttpRequest, workspace: Workspace, pk: int) -> Campaign:
+def campaign_to_review(request: HttpRequest, workspace: Workspace, pk: int) -> Campaign:
     campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
     campaign.workspace = workspace
     if not may_review(request.user, campaign, role_of(workspace) in MANAGES):
@@ -53,7 +53,7 @@ def _campaign(request: HttpRequest, workspace: Workspace, pk: int) -> Campaign:
 @workspace_page(*WORKS)
 def review_list(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
     """?part=waiting (the default), away or decided."""
-    campaign = _campaign(request, workspace, pk)
+    campaign = campaign_to_review(request, workspace, pk)
     part = request.GET.get("part", PARTS[0])
     part = part if part in PARTS else PARTS[0]
     rows: QuerySet[Any] = {
@@ -74,7 +74,7 @@ def review_list(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResp
 @workspace_page(*WORKS, methods=("GET", "POST"))
 def review_item(request: HttpRequest, workspace: Workspace, pk: int, item: int) -> HttpResponse:
     """One item. POST `act`: accept, adjudicate, send_back, take_back or fetch_back."""
-    campaign = _campaign(request, workspace, pk)
+    campaign = campaign_to_review(request, workspace, pk)
     items = Item.objects.select_related("prompt").filter(purpose=Purpose.WORK)
     found = get_object_or_404(items, campaign=campaign, pk=item)
     found.campaign = campaign
@@ -180,9 +180,9 @@ def _shown(request: HttpRequest, item: Item, errors: list[str]) -> dict[str, Any
     return {
         **item_context(item.campaign, held, kept),
         "item": item,
-        "said": [_rendered(one) for one in said],
+        "said": [rendered(one) for one in said],
         "decision": decision,
-        "decided": _rendered(decided) if decided else None,
+        "decided": rendered(decided) if decided else None,
         "own": own,
         "undecided": decision is None and not own,
         "errors": errors,
@@ -193,7 +193,7 @@ def _shown(request: HttpRequest, item: Item, errors: list[str]) -> dict[str, Any
     }
 
 
-def _rendered(said: Said) -> dict[str, Any]:
+def rendered(said: Said) -> dict[str, Any]:
     return {
         "said": said,
         "texts": [(what, render_markdown(text)) for what, text in said.texts],

@@ -19,6 +19,7 @@ from annotation.access import WORKS, campaigns_to_work_in
 from annotation.actions.assign import assign
 from annotation.actions.keep_written import source_of
 from annotation.actions.save_draft import DraftConflict, save_draft
+from annotation.actions.show_suggestion import SecondLook
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
 from annotation.actions.undo import undo
@@ -32,6 +33,7 @@ from annotation.queries import done_today, held_assignment, progress
 from annotation.ratings import ratings_in
 from annotation.reviews import open_return, returns_waiting
 from annotation.standings import checks_of, is_stopped, training_of
+from annotation.suggestions import seen_of
 from annotation.views.shown_item import guidelines_of, item_context
 from annotation.work_form import read_submission, typed_fields
 from webapp.rendering import render_markdown
@@ -90,6 +92,8 @@ def work_submit(
         return _again(request, campaign, assignment, form, [str(missing)])
     except ValidationError as refused:
         return _again(request, campaign, assignment, form, refused.messages)
+    except SecondLook:  # what was chosen is kept as a draft, so the page shows both
+        return _go(request, reverse("annotation:work", args=[workspace.slug, pk]))
     except (AssignmentLost, KeyReused) as lost:
         messages.warning(request, str(lost))
         if campaign.state == State.OPEN:
@@ -249,9 +253,14 @@ def _item(
     person: Any = request.user
     draft = Draft.objects.filter(item_id=assignment.item_id, annotator=person).first()
     kept: dict[str, Any] = form if form is not None else (draft.content if draft else {})
+    suggestion = seen_of(campaign, person, assignment)
     base = [campaign.workspace.slug, campaign.pk, assignment.pk]
     return {
         **item_context(campaign, assignment, kept),
+        "suggestion": suggestion,
+        "suggestion_text": render_markdown(suggestion.words)
+        if suggestion and suggestion.is_text
+        else None,
         "returned": open_return(assignment) if assignment.submitted_at else None,
         "draft_version": draft.version if draft else 0,
         "restored": form is None and bool(kept),

@@ -19,11 +19,13 @@ from django.utils import timezone
 
 from annotation.actions.assign import assign
 from annotation.actions.edit_task import begin_task
+from annotation.actions.suggest import suggest
 from annotation.boards.actions.board import public_secret, share_board
 from annotation.boards.actions.freeze_board import freeze_board
 from annotation.domain.conversion.instruction_task import InstructionTask
 from annotation.models import Attribute
 from annotation.models.campaigns import Kind
+from annotation.models.suggestions import Origin
 from tests import cast
 from tests.annotation.boards.material import a_board, a_vote
 from tests.annotation.curated import a_curated_prompt
@@ -267,6 +269,13 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
             workspace=workspace, by=manager, name="a task", content=InstructionTask()
         ).pk,
         "item": assignment.item_id,
+        "suggestions": suggest(
+            campaign=campaign,
+            by=manager,
+            origin=Origin.FILE,
+            name="rules",
+            rows=[{"item": assignment.item_id, "choice": "tie"}],
+        ).pk,
         "attribute": Attribute.objects.create(
             workspace=workspace, name="honest", question="Is it honest?"
         ).pk,

@@ -36,13 +36,14 @@ from annotation.models import (
     SentBack,
 )
 from annotation.models.assignments import AssignmentState
-from annotation.models.campaigns import Kind
+from annotation.models.campaigns import Kind, ReviewStep
 from annotation.models.standings import StandingState
 from annotation.quality import campaign_quality
 from annotation.queries import current, progress
 from annotation.reviews import order_for, said_of, waiting
 from tests.annotation.material import a_campaign
 from tests.cast import a_workspace, ann, join, log_in, mia, person, vic
+from webapp.api.actions.token import create_token
 from webapp.audit.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -534,3 +535,40 @@ def test_a_claim_over_rest_tells_what_came_back(client: Client) -> None:
     log_in(client, bob())
     claim = client.post(reverse("api_claim", args=[campaign.workspace.slug, campaign.pk]))
     assert claim.json()["item"]["returned"] == "Read B to its end."
+
+
+def test_several_are_accepted_at_once_and_each_is_a_decision_of_its_own() -> None:
+    campaign = a_reviewed_campaign_of(3)
+    client = log_in(Client(), mia())
+    base = f"/w/{campaign.workspace.slug}/campaigns/{campaign.pk}/review/several/"
+    page = client.get(base).content.decode()
+    assert page.count("data-card") == 3
+    assert "model-" not in page.replace("of model-", "")
+    one, two, three = campaign.items.order_by("pk")
+    accept(item=two, by=person("rita@rondo.test", name="Rita"))
+    answer = client.post(base, {"item": [one.pk, two.pk, "x"]}, follow=True).content.decode()
+    assert "1 item accepted." in answer
+    assert "Somebody has decided this item meanwhile." in answer
+    assert Decision.objects.count() == 2
+    assert Decision.objects.get(item=one).by == mia()
+    assert not Decision.objects.filter(item=three).exists()
+    nothing = client.post(base, {}, follow=True).content.decode()
+    assert "Nothing is ticked." in nothing
+    _row, secret = create_token(user=mia(), name="m", scope="write", days=1)
+    manager = Client(headers={"Authorization": f"Bearer {secret}"})
+    api = f"/api/v1/workspaces/{campaign.workspace.slug}/campaigns/{campaign.pk}/reviews/accept/"
+    sent = manager.post(api, {"items": [one.pk, three.pk]}, "application/json").json()
+    assert sent["accepted"] == [three.pk]
+    assert [row["item"] for row in sent["refused"]] == [one.pk]
+    assert manager.post(api, {"items": [9**9]}, "application/json").status_code == 404
+    assert manager.post(api, {"items": []}, "application/json").status_code == 400
+
+
+def a_reviewed_campaign_of(items: int) -> Campaign:
+    """Ann has answered all of them, and everything is read."""
+    workspace = a_workspace()
+    campaign = a_campaign(workspace, mia(workspace), items=items, review=ReviewStep.EVERYTHING)
+    while (held := assign(campaign=campaign, annotator=ann(workspace))) is not None:
+        vote = Submission(answers.comparison("left"), uuid.uuid4(), held.attempt)
+        submit(assignment=held, annotator=ann(), submission=vote)
+    return campaign

@@ -22,6 +22,8 @@ UNRELEASED = (
     "0011_conversations",
     "0007_rounds",
     "0013_protected_sets",
+    "0026_suggestions",
+    "0028_the_order_of_items",
     "0014_prompt_indexes",
     "0015_settlements",
     "0016_counts_of_boards",
