@@ -1,4 +1,4 @@
-"""What the tuned embedding and head compute is torch's own, and so are their gradients."""
+"""Gradients of the embedding that adds rows in place are torch's own."""
 
 import copy
 
@@ -6,16 +6,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaModel
 
-from training.trainers import vocabulary_layers
-from training.trainers.vocabulary_layers import PartwiseHead, RowwiseEmbedding, tune_for_cpu
+from training.trainers.vocabulary_layers import RowwiseEmbedding, tune_for_cpu
 
 VOCABULARY = 40
-
-
-@pytest.fixture(autouse=True)
-def _several_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last part of 40 tokens is shorter than the others."""
-    monkeypatch.setattr(vocabulary_layers, "PART", 12)
 
 
 def a_model(*, tied: bool, padding: int | None) -> LlamaForCausalLM:
@@ -47,7 +40,6 @@ def test_gradients_over_two_batches_are_torch_s_own(tied: bool, padding: int | N
     ours = copy.deepcopy(theirs)
     tune_for_cpu(ours)
     assert isinstance(ours.get_input_embeddings(), RowwiseEmbedding)
-    assert isinstance(ours.get_output_embeddings(), PartwiseHead)
     for model in (theirs, ours):
         for ids in batches():
             logits = model(input_ids=ids, logits_to_keep=4).logits
@@ -87,33 +79,3 @@ def test_another_kind_of_embedding_is_not_touched() -> None:
     model.set_input_embeddings(Scaled(VOCABULARY, 16))
     tune_for_cpu(model)
     assert type(model.get_input_embeddings()) is Scaled
-
-
-def test_logits_are_torch_s_own_with_a_gradient_and_without() -> None:
-    theirs = a_model(tied=False, padding=None)
-    ours = copy.deepcopy(theirs)
-    tune_for_cpu(ours)
-    ids = batches()[0]
-    with torch.no_grad():
-        torch.testing.assert_close(ours(input_ids=ids).logits, theirs(input_ids=ids).logits)
-    torch.testing.assert_close(ours(input_ids=ids).logits, theirs(input_ids=ids).logits)
-
-
-def test_a_frozen_head_hands_the_gradient_on() -> None:
-    theirs = a_model(tied=False, padding=None)
-    theirs.get_output_embeddings().weight.requires_grad_(False)
-    ours = copy.deepcopy(theirs)
-    tune_for_cpu(ours)
-    for model in (theirs, ours):
-        model(input_ids=batches()[0]).logits.log_softmax(-1)[..., 3].sum().backward()
-    assert ours.get_output_embeddings().weight.grad is None
-    mine = dict(ours.named_parameters())
-    for name, parameter in theirs.named_parameters():
-        torch.testing.assert_close(mine[name].grad, parameter.grad, msg=name)
-
-
-def test_under_autocast_the_head_is_torch_s_own() -> None:
-    model = a_model(tied=False, padding=None)
-    tune_for_cpu(model)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert model(input_ids=batches()[0]).logits.dtype == torch.bfloat16

