@@ -52,11 +52,14 @@ from annotation.votes import (
     PairVote,
     Vote,
     answers_of_people,
+    counted_share,
     left_out,
     ranked_votes_of,
     votes_of,
 )
 from webapp.accounts.models import User
+
+__all__ = ["campaign_quality", "counted_share"]
 
 FEWEST_RATERS = 3  # for Dawid and Skene: of two who differ nobody can say who errs
 FEWEST_VOTES = 5  # for Arena's test

@@ -3,6 +3,7 @@
 Every figure comes with its count and interval: a suspicion is a reason to look, not a verdict.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -55,10 +56,17 @@ def anomalous_voter(
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha is {alpha!r}; give an error probability such as 0.1.")
     found = []
+    tallies: dict[Hashable, Counter[float]] = {}  # there are three scores, and thousands of votes
     for pair, score in votes:
-        earlier = history.get(pair, ())
-        as_far = sum((h <= score) if lower_is_unusual else (h >= score) for h in earlier)
-        found.append((1 + as_far) / (len(earlier) + 1))
+        if pair not in tallies:
+            tallies[pair] = Counter(history.get(pair, ()))
+        earlier = tallies[pair]
+        as_far = sum(
+            count
+            for h, count in earlier.items()
+            if ((h <= score) if lower_is_unusual else (h >= score))
+        )
+        found.append((1 + as_far) / (earlier.total() + 1))
     course = np.cumsum(-2.0 * np.log(found)) if found else np.zeros(0)
     reached = [moment for moment in sorted(set(checkpoints)) if moment <= len(found)]
     statistic = {moment: float(course[moment - 1]) for moment in reached}

@@ -18,7 +18,7 @@ from annotation.forms import ThresholdsForm
 from annotation.models import Campaign
 from annotation.models.campaigns import Kind
 from annotation.models.standings import StandingState
-from annotation.quality import campaign_quality
+from annotation.quality import campaign_quality, counted_share
 from annotation.quality_effect import below, effect_of
 from annotation.queries import people_in
 from annotation.rating_report import rating_report
@@ -32,6 +32,7 @@ STEPS = (StandingState.PAUSED, StandingState.EXCLUDED)
 def campaign_quality_page(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
     campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
     context = {
+        "counted": counted_share(campaign),
         "campaign": campaign,
         "quality": campaign_quality(campaign),
         "suggestions": suggestion_report(campaign),
@@ -55,6 +56,7 @@ def thresholds(request: HttpRequest, workspace: Workspace, pk: int) -> HttpRespo
         "form": form,
         "asked": bool(request.GET) and not form.errors,
         "found": found,
+        "counted": counted_share(campaign),
         "effect": effect_of(campaign, {one.person.pk for one, _reasons in found}),
     }
     return render(
@@ -107,6 +109,7 @@ def standing(request: HttpRequest, workspace: Workspace, pk: int, person: int) -
         "person": user,
         "standing": found,
         "now": found.state if found else WORKS_ON,
+        "counted": counted_share(campaign),
         "effect": effect_of(campaign, {user.pk}),
     }
     return render(request, "annotation/standing.html", context)
@@ -118,5 +121,5 @@ def own_statistics(request: HttpRequest, workspace: Workspace, pk: int) -> HttpR
     campaign = get_object_or_404(Campaign, workspace=workspace, pk=pk)
     me = person_of(request)
     mine = next((one for one in campaign_quality(campaign).people if one.person == me), None)
-    context = {"campaign": campaign, "one": mine}
+    context = {"campaign": campaign, "one": mine, "counted": counted_share(campaign)}
     return render(request, "annotation/own_statistics.html", context)

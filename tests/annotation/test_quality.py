@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from annotation import votes
 from annotation.actions.assign import assign
 from annotation.actions.submit import Submission, submit
 from annotation.domain import answers
@@ -164,3 +166,28 @@ def test_the_page_opens_before_and_after_the_first_answer(kind: str) -> None:
     }
     vote(campaign, ann(), given[kind])
     assert "Ann" in client.get(address).content.decode()
+
+
+def test_of_a_large_campaign_whole_items_are_drawn_and_the_pages_say_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = a_workspace()
+    campaign = a_campaign(workspace, mia(workspace), items=60, overlap=2)
+    vote(campaign, ann(workspace), prefers_first)
+    vote(campaign, person("bob@rondo.test"), prefers_first)
+    pages = [
+        reverse("annotation:campaign_quality", args=[workspace.slug, campaign.pk]),
+        reverse("annotation:thresholds", args=[workspace.slug, campaign.pk]),
+        reverse("annotation:standing", args=[workspace.slug, campaign.pk, ann().pk]),
+    ]
+    log_in(client, mia(workspace))
+    for page in pages:
+        assert 'id="counted"' not in client.get(page).content.decode()
+    assert [one.answers for one in campaign_quality(campaign).people] == [60, 60]
+    monkeypatch.setattr(votes, "MOST_ITEMS", 20)
+    drawn = votes.votes_of(campaign)
+    assert 5 < len({one.item for one in drawn}) < 40  # a third of 60, by a hash
+    assert all(sum(one.item == each for one in drawn) == 2 for each in {v.item for v in drawn})
+    assert [one.assignment for one in votes.votes_of(campaign)] == [v.assignment for v in drawn]
+    for page in pages:
+        assert 'id="counted"' in client.get(page).content.decode()
