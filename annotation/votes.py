@@ -65,7 +65,7 @@ def counted_share(campaign: Campaign) -> float:
     return min(1.0, MOST_ITEMS / items) if items else 1.0
 
 
-def _drawn(campaign: Campaign, share: float) -> QuerySet[Item]:
+def _drawn(campaign: Campaign, share: float) -> QuerySet[Any, Any]:
     """The same items at every request, in no order that the campaign has."""
     hashed = Func(
         F("pk"),
