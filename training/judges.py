@@ -63,11 +63,10 @@ def _judged_for(
 
 
 def in_words(found: Mapping[str, int]) -> str:
-    """Such as: 1,200 rows judged by people, 300 rows judged by models (RLAIF). "" where nothing
-    is known."""
+    """Rows by who judged them: "people 1,200, models (RLAIF) 300". "" where nothing is known."""
     words: dict[str, str] = {
-        Source.HUMAN: _("%s rows judged by people"),
-        Source.JUDGE: _("%s rows judged by models (RLAIF)"),
-        Source.SIMULATED: _("%s rows judged by a simulated annotator"),
+        Source.HUMAN: _("people %s"),
+        Source.JUDGE: _("models (RLAIF) %s"),
+        Source.SIMULATED: _("a simulated annotator %s"),
     }
     return ", ".join(words[source] % f"{rows:,}" for source, rows in found.items())

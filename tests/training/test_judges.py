@@ -31,7 +31,7 @@ def test_a_judge_is_marked_from_the_snapshot_to_the_card_of_the_model() -> None:
     snapshot = a_snapshot(workspace, by=by)
     assert snapshot.counts["judged_by"] == {"human": 2, "judge": 3, "simulated": 1}
     assert "tags: [rondo, preference, rlaif]" in snapshot.card
-    said = "2 rows judged by people, 3 rows judged by models (RLAIF)"
+    said = "People 2, models (RLAIF) 3, a simulated annotator 1"
     assert said in page(workspace, "snapshot", snapshot.pk)
 
     base = a_model(workspace, by)
@@ -51,8 +51,8 @@ def test_a_judge_is_marked_from_the_snapshot_to_the_card_of_the_model() -> None:
     assert said in page(workspace, "model", policy.pk)
     assert judged_for(policy) == {"human": 2, "judge": 3, "simulated": 1}
     assert judged_for(base) == {}
-    assert "judged" not in page(workspace, "model", base.pk)
-    assert "3 rows judged by models (RLAIF)" in card(policy)
+    assert "Rows judged by" not in page(workspace, "model", base.pk)
+    assert "models (RLAIF) 3" in card(policy)
     assert any("RLAIF" in sentence for sentence in consequences_of_pushing(policy))
     _row, key = create_token(user=by, name="models", scope="read", days=1)
     rest = Client(headers={"Authorization": f"Bearer {key}"})
@@ -65,7 +65,7 @@ def test_people_alone_are_no_rlaif_and_what_was_screened_passes_the_word_on() ->
     by = mia(workspace)
     people = a_snapshot(workspace, by=by)
     assert "rlaif" not in people.card
-    assert in_words({"human": 1}) == "1 rows judged by people"
+    assert in_words({"human": 1}) == "people 1"
     a_comparison(workspace, source="judge", annotator_label="j")
     mixed = a_snapshot(workspace, by=by)
     taste = a_model(workspace, by, "taste", kind="reward", run=a_run(workspace, by, "teaching"))

@@ -31,7 +31,7 @@ def consequences_of_pushing(version: ModelVersion) -> list[str]:
     learned = RunData.objects.filter(run=version.run_id) if version.run_id else None
     names = [piece.snapshot.name for piece in learned.select_related("snapshot")] if learned else []
     if judged := in_words(judged_for(version)):
-        found.append(_("Its card says what it learned from: %s.") % judged)
+        found.append(_("Its card says who judged the rows that it learned from: %s.") % judged)
     if names:
         found.append(
             ngettext(
@@ -145,7 +145,7 @@ def card(version: ModelVersion) -> str:
             for piece in data
         ]
     if judged := in_words(judged_for(version)):
-        lines += ["", f"Learned from {judged}."]
+        lines += ["", f"Rows that it learned from, by who judged them: {judged}."]
     return "\n".join([*lines, "", f"Fingerprint of all files: {version.sha256}", ""])
 
 
