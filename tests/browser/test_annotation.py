@@ -124,7 +124,7 @@ def test_the_best_and_the_worst_by_keyboard_alone(
     page.get_by_role("button", name="Submit").wait_for()
     keyboard("Control+Enter")
     page.get_by_text("The best answer is not named yet").wait_for()
-    keyboard("b B a D")  # b cannot be both: the last word about it counts
+    keyboard("b Shift+B a Shift+D")  # b cannot be both: the last word about it counts
     page.get_by_text("Best: A · Worst: D").wait_for()
     keyboard("c")
     page.get_by_text("Best: C · Worst: D").wait_for()
@@ -144,7 +144,7 @@ def test_the_best_and_the_worst_with_a_mouse(page: Any, open_work: Any) -> None:
     page.locator("#answer-D").get_by_text("Worst").click()
     page.get_by_text("Best: B · Worst: D").wait_for()
     page.get_by_role("button", name="Submit").click()
-    page.wait_for_url("**/campaigns/**")
+    page.get_by_text("1 answered today").wait_for()
     tiers = Ranking.objects.get().entries.order_by("position").values_list("tier", flat=True)
     assert list(tiers) == [2, 1, 2, 3]
 
