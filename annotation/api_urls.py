@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from annotation import api, conversation_api, review_api, suggestion_api, withdraw_api
+from annotation import (
+    api,
+    conversation_api,
+    crowd_api,
+    review_api,
+    suggestion_api,
+    withdraw_api,
+)
 
 urlpatterns = [
     path("", api.CampaignsEndpoint.as_view(), name="api_campaigns"),
@@ -55,6 +62,16 @@ urlpatterns = [
         "<int:campaign>/suggestions/<int:suggestions>/",
         suggestion_api.SuggestionSetEndpoint.as_view(),
         name="api_suggestion_set",
+    ),
+    path(
+        "<int:campaign>/crowd/",
+        crowd_api.CrowdEndpoint.as_view(),
+        name="api_crowd",
+    ),
+    path(
+        "<int:campaign>/crowd/assignments/",
+        crowd_api.CrowdWorksEndpoint.as_view(),
+        name="api_crowd_works",
     ),
     path("<int:campaign>/claim/", api.ClaimEndpoint.as_view(), name="api_claim"),
     path(

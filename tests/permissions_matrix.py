@@ -178,6 +178,12 @@ annotation:campaign_settings         GET    302 403 403 200 404 200 302 302 302
 annotation:campaign_settings         POST   302 403 403 302 404 302 302 302 302
 annotation:campaign_guidelines       GET    302 403 403 200 404 200 302 302 302
 annotation:campaign_guidelines       POST   302 403 403 302 404 302 302 302 302
+crowd                                GET    200 200 200 200 200 200 200 200 200
+crowd                                POST   422 422 422 422 422 422 422 422 422
+annotation:crowd_page                GET    302 403 403 200 404 200 302 302 302
+annotation:crowd_page                POST   302 403 403 302 404 302 302 302 302
+annotation:crowd_off                 POST   302 403 403 302 404 302 302 302 302
+annotation:crowd_file                GET    302 403 200 200 404 200 302 302 302
 annotation:campaign_preview          GET    302 403 200 200 404 200 302 302 302
 annotation:checks                    GET    302 403 200 200 404 200 302 302 302
 annotation:check                     GET    302 403 403 200 404 200 302 302 302
@@ -442,6 +448,10 @@ api_suggestions                      GET    401 403 200 200 404 200 200 200 401
 api_suggestions                      POST   401 403 403 201 404 201 403 201 401
 api_suggestion_report                GET    401 403 200 200 404 200 200 200 401
 api_suggestion_set                   DELETE 401 403 403 204 404 204 403 204 401
+api_crowd                            GET    401 403 403 200 404 200 200 200 401
+api_crowd                            POST   401 403 403 200 404 200 403 200 401
+api_crowd                            DELETE 401 403 403 204 404 204 403 204 401
+api_crowd_works                      GET    401 403 200 200 404 200 200 200 401
 api_claim                            POST   401 200 403 200 404 200 403 200 401
 api_skip                             POST   401 200 403 409 404 409 403 409 401
 api_submit                           POST   401 201 403 409 404 409 403 409 401
@@ -974,6 +984,13 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ),
     ("annotation:standing", "POST"): Setup({"state": "paused", "reason": "Too fast."}),
     ("annotation:work_feedback", "GET"): Setup(before=trained),
+    ("annotation:crowd_page", "POST"): Setup(
+        {"platform": "prolific", "answers": "5", "places": "10"},
+        allows=frozenset(
+            {"completion_code", "completion_url", "screen_out_code", "screen_out_url"}
+        ),
+    ),
+    ("api_crowd", "POST"): Setup({"platform": "mturk", "answers": 3}),
     ("annotation:campaign_settings", "POST"): Setup(
         {"overlap": "1", "minutes": "60", "repeats": "0"},
         allows=frozenset(

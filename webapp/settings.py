@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "webapp.accounts.sessions.SessionLimitsMiddleware",
     "webapp.accounts.time_zone.TimeZoneMiddleware",
+    "annotation.crowd_fence.CrowdFenceMiddleware",
 ]
 
 ROOT_URLCONF = "webapp.urls"
@@ -354,6 +355,8 @@ SPECTACULAR_SETTINGS = {
         "ReviewOutcome": "annotation.models.reviews.Outcome",
         "SentBackEnding": "annotation.models.reviews.Ending",
         "SuggestionOrigin": "annotation.models.suggestions.Origin",
+        "CrowdEnding": "annotation.models.crowd.Ending",
+        "CrowdPlatform": "annotation.models.crowd.Platform",
         "PromptSplit": "annotation.models.prompts.Split",
         "ProtectedSetKind": "annotation.protected_sets.SETS",
         "FactoryStep": "training.models.factory.FactoryStep",

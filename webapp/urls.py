@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("w/<slug:slug>/", include("annotation.urls")),
     path("w/<slug:slug>/", include("training.urls")),
     path("w/<slug:slug>/webhooks/", include("webapp.webhooks.urls")),
+    path("crowd/", include("annotation.crowd_urls")),
     path("board/", include("annotation.boards.public_urls")),
     path("account/", include("webapp.accounts.urls")),
     path("site/", include("webapp.site.urls")),

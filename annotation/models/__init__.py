@@ -12,6 +12,7 @@ from annotation.models.boards import (
 )
 from annotation.models.campaigns import Campaign, CampaignWorker, Guidelines, Item, ItemCompletion
 from annotation.models.conversations import Conversation, Review, Turn
+from annotation.models.crowd import CrowdLink, CrowdWork
 from annotation.models.curation import (
     DuplicateCluster,
     DuplicateMember,
@@ -53,6 +54,8 @@ __all__ = [
     "Comparison",
     "Completion",
     "Conversation",
+    "CrowdLink",
+    "CrowdWork",
     "Decision",
     "Demonstration",
     "Draft",

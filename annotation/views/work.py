@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 
 from annotation.access import WORKS, campaigns_to_work_in
 from annotation.actions.assign import assign
+from annotation.actions.crowd import go_on
 from annotation.actions.keep_written import source_of
 from annotation.actions.save_draft import DraftConflict, save_draft
 from annotation.actions.show_suggestion import SecondLook
 from annotation.actions.skip import skip
 from annotation.actions.submit import AssignmentLost, KeyReused, submit
 from annotation.actions.undo import undo
+from annotation.crowd import code_of, newest_work, way_back
 from annotation.domain.answers import Unanswered
 from annotation.domain.gold import in_words
 from annotation.models import Assignment, Campaign, Draft
@@ -60,6 +62,8 @@ def _campaign(request: HttpRequest, workspace: Workspace, pk: int) -> Any:
 def work(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
     campaign = _campaign(request, workspace, pk)
     held = held_assignment(request.user, campaign)
+    if held is None and person_of(request).limited_to and (done := _done(request, campaign)):
+        return done
     if held is None:
         return render(request, "annotation/work_start.html", _start(request, campaign))
     return render(request, "annotation/work.html", _item(request, campaign, held))
@@ -69,7 +73,9 @@ def work(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
 def work_next(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
     """Take an item, or say why there is none."""
     campaign = _campaign(request, workspace, pk)
-    if campaign.state == State.OPEN and assign(campaign=campaign, annotator=request.user) is None:
+    if person_of(request).limited_to:
+        _hand_out(request, campaign)
+    elif campaign.state == State.OPEN and assign(campaign=campaign, annotator=request.user) is None:
         messages.info(request, _("There is nothing more for you here at the moment. Thank you."))
     return redirect("annotation:work", workspace.slug, pk)
 
@@ -96,15 +102,31 @@ def work_submit(
         return _go(request, reverse("annotation:work", args=[workspace.slug, pk]))
     except (AssignmentLost, KeyReused) as lost:
         messages.warning(request, str(lost))
-        if campaign.state == State.OPEN:
-            assign(campaign=campaign, annotator=request.user)
+        _hand_out(request, campaign)
         return _go(request, reverse("annotation:work", args=[workspace.slug, pk]))
     if assignment.purpose == Purpose.TRAINING:
         here = [workspace.slug, pk, assignment_pk]
         return _go(request, reverse("annotation:work_feedback", args=here))
-    if campaign.state == State.OPEN:
-        assign(campaign=campaign, annotator=request.user)
+    _hand_out(request, campaign)
     return _go(request, reverse("annotation:work", args=[workspace.slug, pk]))
+
+
+def _hand_out(request: HttpRequest, campaign: Campaign) -> None:
+    """The next item; somebody who came by a crowd link may be done."""
+    person = person_of(request)
+    if person.limited_to:
+        go_on(campaign=campaign, person=person)
+    elif campaign.state == State.OPEN:
+        assign(campaign=campaign, annotator=person)
+
+
+def _done(request: HttpRequest, campaign: Campaign) -> HttpResponse | None:
+    """The end of an assignment of a crowd platform; None while it goes on."""
+    work = newest_work(person_of(request), campaign.pk)
+    if work is None or not work.ending:
+        return None
+    context = {"campaign": campaign, "work": work, "code": code_of(work), "back": way_back(work)}
+    return render(request, "annotation/crowd_done.html", context)
 
 
 def _go(request: HttpRequest, url: str) -> HttpResponse:
@@ -157,8 +179,7 @@ def work_skip(
     except ValidationError as refused:
         messages.error(request, " ".join(refused.messages))
     else:
-        if campaign.state == State.OPEN:
-            assign(campaign=campaign, annotator=request.user)
+        _hand_out(request, campaign)
     return redirect("annotation:work", workspace.slug, pk)
 
 
@@ -210,6 +231,8 @@ def work_nearness(request: HttpRequest, workspace: Workspace, pk: int) -> HttpRe
 @workspace_page(*WORKS, methods=("POST",))
 def work_undo(request: HttpRequest, workspace: Workspace, pk: int) -> HttpResponse:
     campaign = _campaign(request, workspace, pk)
+    if person_of(request).limited_to and _done(request, campaign):
+        return redirect("annotation:work", workspace.slug, pk)  # what is paid for stays as it is
     try:
         undo(campaign=campaign, annotator=request.user)
     except ValidationError as refused:

@@ -18,10 +18,12 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from annotation.actions.assign import assign
+from annotation.actions.crowd import LinkPlan, set_link
 from annotation.actions.edit_task import begin_task
 from annotation.actions.suggest import suggest
 from annotation.boards.actions.board import public_secret, share_board
 from annotation.boards.actions.freeze_board import freeze_board
+from annotation.crowd import secret_of
 from annotation.domain.conversion.instruction_task import InstructionTask
 from annotation.models import Attribute
 from annotation.models.campaigns import Kind
@@ -146,6 +148,7 @@ MEANT = {
     ("annotation:board_snapshot", "snapshot"): "board_snapshot",
     ("public_board", "name"): "board_file",
     ("public_board", "secret"): "board_secret",
+    ("crowd", "secret"): "crowd_secret",
 }
 
 
@@ -283,6 +286,7 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         **a_webhook_with_a_delivery(workspace, manager),
         "snapshot": a_snapshot(workspace, manager).pk,
         **curated,
+        **_crowd_ids(campaign, manager),
         **_board_ids(workspace, manager),
         "session": session.pk if session else ABSENT,
         "name": "end-sessions",
@@ -293,6 +297,11 @@ def _ids(workspace: Workspace, manager: User, annotator: User) -> dict[str, Any]
         **asking_ids(workspace, manager, annotator),
         **learning_ids(workspace, manager),
     }
+
+
+def _crowd_ids(campaign: Any, manager: User) -> dict[str, Any]:
+    link = set_link(campaign=campaign, by=manager, plan=LinkPlan("prolific", 5))
+    return {"link": link.pk, "crowd_secret": secret_of(link)}
 
 
 def _board_ids(workspace: Workspace, manager: User) -> dict[str, Any]:

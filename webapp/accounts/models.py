@@ -38,6 +38,8 @@ class User(AbstractBaseUser):
     may_create_workspaces = models.BooleanField(default=False)  # site admins may anyway
     time_zone = models.CharField(max_length=60, default="UTC")
     sessions_epoch = models.PositiveIntegerField(default=0)  # one more: every running session ends
+    # Set: the account opens this and nothing else, whatever its memberships say (crowd workers).
+    limited_to = models.CharField(max_length=60, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
