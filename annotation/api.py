@@ -94,6 +94,9 @@ class ItemRow(serializers.Serializer):
     messages = serializers.JSONField(
         help_text="The prompt: a list of {role, content}; empty where you write the prompt"
     )
+    rationale = serializers.BooleanField(
+        help_text="Whether the answer comes with its reasoning, in `rationale`"
+    )
     use_case = serializers.CharField(
         allow_blank=True, help_text="What your own prompt should be for; another may be chosen"
     )
@@ -134,6 +137,12 @@ class JudgementBody(Strict):
     """What is said of an item, by the kind of the campaign."""
 
     text = serializers.CharField(required=False, max_length=100_000, trim_whitespace=False)
+    rationale = serializers.CharField(
+        required=False,
+        max_length=20_000,
+        trim_whitespace=False,
+        help_text="How you come to the answer, where the item asks for it",
+    )
     prompt = serializers.CharField(
         required=False, max_length=20_000, trim_whitespace=False, help_text="One of your own"
     )
@@ -412,6 +421,7 @@ def _item(campaign: Campaign, held: HeldItem, person: User) -> dict[str, Any]:
         "step": "",
         "reviewed": "",
         "messages": held.messages,
+        "rationale": campaign.rationales,
         "use_case": held.use_case,
         "use_cases": campaign.use_cases,
         "pairs": campaign.pairs if campaign.kind == Kind.FEW_SHOT else 0,

@@ -32,6 +32,7 @@ PLAIN = {  # what an answer may say here, and in which type
     "choice": (str,),
     "strength": (str,),
     "text": (str,),
+    "rationale": (str,),
     "ranking": (str,),
     "comment": (str,),
     "seconds": (int, float),

@@ -107,6 +107,14 @@ class CampaignForm(forms.Form):
         required=False,
         help_text=_("Gives a demonstration, and a preference for the rewritten text."),
     )
+    rationales = forms.BooleanField(
+        label=_("Demonstrations come with their reasoning"),
+        required=False,
+        help_text=_(
+            "People write how they come to the answer in a field of its own (chain of thought). A"
+            " snapshot puts it before the answer, or leaves it out."
+        ),
+    )
     use_cases = forms.CharField(
         label=_("Use cases, a line for each"),
         required=False,
@@ -272,7 +280,7 @@ class CampaignForm(forms.Form):
             _("About what"),
             (
                 *("split", "tag", "use_case", "most", "texts", "use_cases", "pairs", "rewrites"),
-                *("order", "batch"),
+                *("rationales", "order", "batch"),
             ),
         ),
         (_("How it grows"), ("depth", "reviews", "model_answers")),
@@ -296,6 +304,7 @@ class CampaignForm(forms.Form):
         "answers": (*CHECKED, Kind.CONVERSATION),
         "generators": GIVEN_PROMPTS,
         "rewrites": (Kind.DEMONSTRATION,),
+        "rationales": (Kind.DEMONSTRATION,),
         "texts": WRITES_PROMPTS,
         "use_cases": (Kind.WRITING,),
         "pairs": (Kind.FEW_SHOT,),
@@ -415,6 +424,7 @@ class CampaignForm(forms.Form):
             cap=cleaned["cap"],
             daily=cleaned["daily"],
             rewrites=cleaned["rewrites"],
+            rationales=cleaned["rationales"],
             use_cases=cleaned["use_cases"],
             pairs=cleaned["pairs"] or 3,
             texts=cleaned["texts"] or 100,

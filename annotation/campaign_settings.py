@@ -48,6 +48,8 @@ def _of_kind(campaign: Campaign) -> list[tuple[str, str]]:
         rows.append((_("Answers written by"), writers or _("anybody")))
     if campaign.rewrites:
         rows.append((_("Begins with"), _("a model’s answer, to be rewritten")))
+    if campaign.rationales:
+        rows.append((_("Answers come with"), _("their reasoning, in a field of its own")))
     if campaign.kind == Kind.WRITING:
         rows.append((_("Use cases"), ", ".join(campaign.use_cases) or _("anything")))
     if campaign.kind == Kind.FEW_SHOT:

@@ -34,7 +34,13 @@ def details_of(prompt: Prompt) -> dict[str, Any]:
         "completions_count": prompt.completions.count(),
         "judgements": _judgements(prompt),
         "demonstrations": [
-            {"row": row, "text": render_markdown(row.text)}
+            {
+                "row": row,
+                "text": render_markdown(row.text),
+                "way": render_markdown(str(row.metadata["rationale"]))
+                if row.metadata.get("rationale")
+                else None,
+            }
             for row in current(Demonstration.objects.filter(prompt=prompt))
             .select_related("annotator", "assignment__campaign")
             .order_by("-pk")[:SHOWN]

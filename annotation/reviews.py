@@ -296,7 +296,8 @@ def _texts(row: Any) -> list[tuple[str, str]]:
             ),
         ]
     own = [("prompt", str(row.prompt.messages[-1]["content"]))] if _is_own(row) else []
-    return [*own, ("answer", row.text)]
+    way = [("reasoning", str(row.metadata["rationale"]))] if "rationale" in row.metadata else []
+    return [*own, *way, ("answer", row.text)]
 
 
 def _is_own(row: Demonstration) -> bool:

@@ -39,6 +39,10 @@ def _written(row: Demonstration, _assignment: Assignment) -> dict[str, str]:
     return {"prompt": asked, "text": row.text, "use_case": prompt.use_case}
 
 
+def _demonstrated(row: Demonstration, _assignment: Assignment) -> dict[str, str]:
+    return {"text": row.text, "rationale": str(row.metadata.get("rationale", ""))}
+
+
 def _few_shot(row: Demonstration, _assignment: Assignment) -> dict[str, str]:
     example = row.metadata.get("few_shot", {})
     fields = {"instruction": str(example.get("instruction", ""))}
@@ -90,7 +94,7 @@ def _rated(assignment: Assignment) -> dict[str, str]:
 
 
 READERS: dict[str, tuple[Any, Any]] = {
-    Kind.DEMONSTRATION: (Demonstration, lambda row, _assignment: {"text": row.text}),
+    Kind.DEMONSTRATION: (Demonstration, _demonstrated),
     Kind.COMPARISON: (
         Comparison,
         lambda row, _assignment: {"choice": row.choice, "strength": row.strength},

@@ -22,7 +22,7 @@ LONGEST_COMMENT = 5000
 A_DAY = 86_400
 PREFIXES = ("tier-", "rate-", "marks-", "sentence-", "query-", "response-", "objection-")
 FIELDS = {
-    *("text", "choice", "strength", "comment", "typed"),
+    *("text", "rationale", "choice", "strength", "comment", "typed"),
     *("prompt", "use_case", "instruction", "verdict", "best", "worst"),
 }
 
@@ -82,7 +82,7 @@ def read_submission(asks: str, shown: Sequence[int], form: Mapping[str, str]) ->
 
 def _read_answer(kind: str, shown: Sequence[int], form: Mapping[str, str]) -> answers.Answer:
     if kind == Kind.DEMONSTRATION:
-        return answers.Demonstration(_text(form, "text"))
+        return answers.Demonstration(_text(form, "text"), _text(form, "rationale"))
     if kind in (Step.QUESTION, Step.ANSWER):
         return _message(kind, _text(form, "text"))
     if kind == Step.REVIEW:

@@ -171,6 +171,8 @@ def _judgements(plan: ExportPlan, facts: CardFacts) -> str:
         if set(strengths) != {""}:
             parts.append(_counted(strengths, "strength"))
     parts.append(_suggestions(tally))
+    if reasoning := _reasoning(plan, tally):
+        parts.append(reasoning)
     parts.append(_agreement(facts.agreement))
     return "\n\n".join(parts)
 
@@ -186,6 +188,18 @@ def _suggestions(tally: Tally) -> str:
         f"{after:,} after another answer. They may pull judgements towards the suggestion; the "
         "column `suggestion` tells these rows from the rest."
     )
+
+
+def _reasoning(plan: ExportPlan, tally: Tally) -> str:
+    """Whether answers were written with the way to them, and whether it is in the rows."""
+    written = tally.by("kind")[("demonstration",)]
+    if plan.kind is Kind.PREFERENCE or not written:
+        return ""
+    reasoned = tally.by("reasoned")[("true",)]
+    if not reasoned:
+        return "**Reasoning**: no demonstration came with any."
+    where = "stands before the answer" if plan.rationales else "is not in the rows"
+    return f"**Reasoning**: {reasoned:,} of {written:,} demonstrations came with it; it {where}."
 
 
 def _margins(plan: ExportPlan) -> str:

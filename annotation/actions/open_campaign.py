@@ -99,6 +99,7 @@ class Plan:
     daily: int | None = None
     repeat_share: float = 0.0
     rewrites: bool = False  # of demonstrations: each starts from one answer
+    rationales: bool = False  # of demonstrations: with the way to the answer
     use_cases: tuple[str, ...] = ()  # of own prompts: what they are written for
     pairs: int = 3  # of a few-shot example
     depth: int = 3  # questions that a conversation has
@@ -199,6 +200,7 @@ def _create(workspace: Any, by: Any, plan: Plan, state: str) -> Campaign:
         overlap=plan.overlap,
         answers=int(rewrites) if plan.kind in WRITES else plan.answers,
         rewrites=rewrites,
+        rationales=plan.rationales and plan.kind == Kind.DEMONSTRATION,
         use_cases=list(plan.use_cases) if plan.kind == Kind.WRITING else [],
         pairs=plan.pairs,
         depth=plan.depth,

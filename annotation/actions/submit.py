@@ -168,6 +168,8 @@ def _check(assignment: Assignment, answer: answers.Answer) -> None:
             answer.check(assignment.shown_order)
         except ValueError as malformed:
             raise ValidationError(str(malformed), code="ranking") from None
+    if isinstance(answer, answers.Demonstration):
+        answer.check(with_rationale=assignment.campaign.rationales)
     if isinstance(answer, answers.WrittenPrompt):
         answer.check(assignment.campaign.use_cases)
     pairs = assignment.campaign.pairs
@@ -368,7 +370,8 @@ def _undone(model: type[Judged], assignment: Assignment) -> Any:
 def _columns(assignment: Assignment, answer: answers.Answer) -> dict[str, Any]:
     if isinstance(answer, answers.Demonstration):
         start = assignment.shown_order[0] if assignment.shown_order else None
-        return {"text": answer.text, "rewritten_from_id": start}
+        reasoned = {"rationale": answer.rationale} if answer.rationale else {}
+        return {"text": answer.text, "rewritten_from_id": start, "metadata": reasoned}
     if isinstance(answer, answers.Comparison):
         left, right = assignment.shown_order
         return {

@@ -18,7 +18,10 @@ class Unanswered(ValueError):
 
 @dataclass(frozen=True)
 class Demonstration:
+    """rationale: how the answer is come to, where the campaign asks for it; else empty."""
+
     text: str
+    rationale: str = ""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -27,6 +30,17 @@ class Demonstration:
             raise Unanswered(
                 f"The answer has {len(self.text)} characters; at most {LONGEST_TEXT} are kept."
             )
+        _fits("reasoning", self.rationale)
+
+    def check(self, *, with_rationale: bool) -> None:
+        """
+        Raises:
+            Unanswered: reasoning is missing, or given where nobody asks for it.
+        """
+        if with_rationale and not self.rationale.strip():
+            raise Unanswered("The reasoning is empty. Write how you come to the answer.")
+        if self.rationale and not with_rationale:
+            raise Unanswered("This campaign asks for no reasoning. Send the answer alone.")
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,7 @@ FACTS = (
     "strength",
     "side",
     "length",
+    "reasoned",
     "annotator",
     "use_case",
     "language",
@@ -189,14 +190,14 @@ _GROUP += " ELSE s.digest END"
 _WRITTEN = """
 SELECT {ballot}, {text} AS text, '' AS model, true AS liked, b.grp AS grp, false AS tie,
     '' AS strength, {digest} AS digest, 0 AS place, '' AS first_key, '' AS second_key,
-    NULL AS reason
+    jsonb_exists(d.metadata, 'rationale') AS reasoned, NULL AS reason
 """
 # Null without a rationale, and concat() passes over it.
 _REASONED = "concat(d.metadata->>'rationale' || E'\\n\\n', d.text)"
 _JUDGED = """
 SELECT {ballot}, c.text, c.generator AS model, {liked} AS liked, '' AS grp, false AS tie,
     b.strength, {digest} AS digest, {place} AS place, {key} AS first_key, '' AS second_key,
-    {bad} AS reason
+    false AS reasoned, {bad} AS reason
 """
 _PLAIN_PROMPT = """
 SELECT 'prompt' AS kind, b.id, '' AS source, '' AS person, '' AS suggestion, '' AS digest,
@@ -215,10 +216,12 @@ def lines_query(pick: Pick, only: str = "") -> tuple[str, dict[str, Any]]:
     """
     source, values = _source(pick)
     line, turns = _line(pick.plan)
-    of_pair = _PAIR_FACTS if pick.plan.kind is Kind.PREFERENCE else "'', ''"
+    kind = pick.plan.kind
+    of_pair = _PAIR_FACTS if kind is Kind.PREFERENCE else "'', ''"
+    reasoned = "s.reasoned::text" if kind in (Kind.PROMPT_COMPLETION, Kind.UNPAIRED) else "''"
     facts = (
         f"concat_ws(E'\\x1f', p.split, s.kind, s.source, s.suggestion, s.tie::text, s.strength, "
-        f"{of_pair}, s.person, p.facts)"
+        f"{of_pair}, {reasoned}, s.person, p.facts)"
     )
     reason = "coalesce(p.reason, s.reason)"
     query = (
@@ -334,7 +337,8 @@ def _rankings(plan: ExportPlan) -> str:
 
 
 def _demonstrations(plan: ExportPlan) -> str:
-    written = "encode(sha256(convert_to(d.text, 'UTF8')), 'hex')"
+    # The reasoning parts two answers of one text, written or not: the order is the same then.
+    written = f"encode(sha256(convert_to({_REASONED}, 'UTF8')), 'hex')"
     select = _WRITTEN.format(
         ballot=_ballot(plan, "demonstration"),
         digest=_digest(plan, "demonstration", written),

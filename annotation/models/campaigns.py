@@ -106,6 +106,8 @@ class Campaign(models.Model):
     )  # rating_scales.Ask
     attributes = models.ManyToManyField("annotation.Attribute", related_name="+", blank=True)
     rewrites = models.BooleanField(default=False)  # demonstrations start from a model's answer
+    # Demonstrations say how the answer is come to, in a text of its own: chain of thought.
+    rationales = models.BooleanField(default=False, db_default=False)
     use_cases = ArrayField(
         models.CharField(max_length=60), default=list, blank=True, db_default=[]
     )  # of own prompts: what they are written for; none: anything

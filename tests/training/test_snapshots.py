@@ -570,6 +570,9 @@ def test_reasoning_stands_before_the_answer_where_it_is_asked_for() -> None:
     for asked in (False, True):
         frozen = a_snapshot(workspace, mia(), Kind.PROMPT_COMPLETION, rationales=asked)
         texts[asked] = {row["completion"][0]["content"] for row in lines_of(frozen)}
+        where = "stands before the answer" if asked else "is not in the rows"
+        said = f"**Reasoning**: 20 of 40 demonstrations came with it; it {where}."
+        assert said in frozen.card
     assert texts[False] == {f"answer {number}" for number in range(4)}
     assert "Because 7.\n\nanswer 3" in texts[True]
     assert "answer 2" in texts[True]  # it came without

@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("annotation", "0028_the_order_of_items")]
+
+    operations = [
+        migrations.AddField(
+            model_name="campaign",
+            name="rationales",
+            field=models.BooleanField(db_default=False, default=False),
+        ),
+    ]
