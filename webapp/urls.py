@@ -6,6 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/workspaces/<slug:slug>/campaigns/", include("annotation.api_urls")),
     path("api/v1/workspaces/<slug:slug>/boards/", include("annotation.boards.api_urls")),
     path("api/v1/workspaces/<slug:slug>/imports/", include("annotation.import_api_urls")),
+    path("api/v1/workspaces/<slug:slug>/tasks/", include("annotation.task_api_urls")),
     path("api/v1/workspaces/<slug:slug>/prompts/", include("annotation.prompt_api_urls")),
     path("api/v1/workspaces/<slug:slug>/webhooks/", include("webapp.webhooks.api_urls")),
     path("api/v1/workspaces/<slug:slug>/", include("training.api_urls")),

@@ -54,11 +54,7 @@ def save_task(
     Raises:
         ValidationError: an unknown part, or a number of examples that cannot be.
     """
-    if unknown := sorted(set(parts) - set(PARTS)):
-        raise ValidationError(
-            _("There is no part %(name)s. Allowed: %(allowed)s.")
-            % {"name": repr(unknown[0][:40]), "allowed": ", ".join(PARTS)}
-        )
+    check_parts(parts)
     if not 0 <= shots <= MOST_SHOTS:
         raise ValidationError(_("0 to %d examples of each side can be shown.") % MOST_SHOTS)
     locked = InstructionTask.objects.select_for_update().get(pk=row.pk)
@@ -66,6 +62,18 @@ def save_task(
     locked.save()
     record(actor=by, action="task.change", target=locked, workspace=locked.workspace)
     return locked
+
+
+def check_parts(parts: Collection[str]) -> None:
+    """
+    Raises:
+        ValidationError: one that there is not.
+    """
+    if unknown := sorted(set(parts) - set(PARTS)):
+        raise ValidationError(
+            _("There is no part %(name)s. Allowed: %(allowed)s.")
+            % {"name": repr(unknown[0][:40]), "allowed": ", ".join(PARTS)}
+        )
 
 
 @transaction.atomic

@@ -1,10 +1,12 @@
 """Tasks of Natural Instructions: read from v1 and v2, rendered by parts, edited, made prompts."""
 
 import json
-from io import BytesIO
+from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -252,6 +254,86 @@ def test_the_editor_opens_what_an_import_brought(client: Client) -> None:
         reverse("annotation:task_open", args=[workspace.slug, made.pk]), follow=True
     )
     assert "already a task named" in again.content.decode()
+
+
+def rest(client: Client, method: str, tail: str = "", **body: Any) -> tuple[int, Any]:
+    address = f"/api/v1/workspaces/paper-cups/tasks/{tail}"
+    sent = () if method == "get" else (json.dumps(body),)
+    answer = getattr(client, method)(address, *sent, content_type="application/json")
+    return answer.status_code, answer.json() if answer.content else None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_program_brings_renders_changes_and_makes_prompts_of_a_task(client: Client) -> None:
+    workspace = a_workspace()
+    log_in(client, mia(workspace))
+    code, refused = rest(client, "post", name="where", task={"Title": "x"})
+    assert (code, "with a Definition" in str(refused)) == (400, True)
+    code, refused = rest(client, "post", name="where", task=V1, parts=["colour"])
+    assert (code, "There is no part 'colour'" in str(refused)) == (400, True)
+    assert not Row.objects.exists(), "nothing is half kept"
+    code, made = rest(client, "post", name="where", licence="CC0", task=V1)
+    assert (code, made["parts"], made["shots"]) == (201, ["definition", "positive", "reasons"], 2)
+    assert rest(client, "post", name="where")[0] == 400
+    assert [row["name"] for row in rest(client, "get")[1]["results"]] == ["where"]
+    path = f"{made['id']}/"
+    code, shown = rest(client, "post", path + "render/", parts=["definition"], input="The tea?")
+    assert (code, shown["rendered"]) == (
+        200,
+        [
+            {
+                "prompt": "Definition: Say where the thing is.\n\nInput: The tea?\nOutput:",
+                "outputs": [],
+            }
+        ],
+    )
+    assert rest(client, "post", path + "render/", parts=["colour"])[0] == 400
+    code, shown = rest(client, "post", path + "render/", parts=["emphasis"])
+    first = shown["rendered"][0]
+    assert first["prompt"].startswith("Emphasis & Caution: One word is enough.")
+    assert first["outputs"] == list(task_from(V1).instances[0].outputs)
+    code, changed = rest(client, "patch", path, parts=["definition"], shots=1)
+    assert (code, changed["parts"], changed["shots"]) == (200, ["definition"], 1)
+    assert changed["task"]["Definition"] == ["Say where the thing is."]
+    assert rest(client, "patch", path, shots=99)[0] == 400
+    code, brought = rest(client, "post", path + "prompts/")
+    assert (code, brought["name"]) == (201, "where.jsonl")
+    work()
+    start_import(imported=Import.objects.get(pk=brought["id"]), by=mia())
+    work()
+    assert set(Prompt.objects.values_list("source", flat=True)) == {"where"}
+    assert Demonstration.objects.filter(text__in=["cupboard", "shelf"]).exists()
+    assert rest(client, "delete", path)[0] == 204
+    assert rest(client, "get", path)[0] == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_shows_a_task_and_imports_it(tmp_path: Path) -> None:
+    a_workspace()
+    file = tmp_path / "where.json"
+    file.write_text(json.dumps(V1))
+
+    def said(*more: str) -> str:
+        out = StringIO()
+        call_command("task", str(file), "--workspace", "paper-cups", *more, stdout=out)
+        return out.getvalue()
+
+    shown = said("--show", "1", "--part", "title", "--part", "definition")
+    assert "Definition: Say where the thing is." in shown
+    assert "Positive Example" not in shown
+    assert not Prompt.objects.exists()
+    told = said("--part", "definition", "--licence", "CC0")
+    rows = len(list(task_from(V1).rows(["definition"], 2)))
+    assert f"rows {rows}, imported {rows}" in told
+    prompt = Prompt.objects.order_by("pk")[0]
+    assert (prompt.source, prompt.licence) == ("where", "CC0")
+    assert prompt.text.startswith("Definition: Say where the thing is.\n\nInput:")
+    file.write_text("[1]")
+    with pytest.raises(CommandError, match="with a Definition"):
+        said()
+    file.write_text(json.dumps(V1))
+    with pytest.raises(CommandError, match="0 or more"):
+        said("--shots", "-1")
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from annotation.models import Demonstration
 from tests.annotation.test_instruction_tasks import V1
@@ -40,6 +41,15 @@ def test_a_task_is_edited_with_its_rendering_beside_it_and_made_into_prompts(
     # A part that is switched on appears; what is typed, too.
     page.get_by_label("Emphasis & Caution").first.check()
     preview.get_by_text("Emphasis & Caution: One word is enough.").wait_for()
+    # One that is switched off goes again, and so does what explains the examples.
+    assert "Positive Example 1" in preview.inner_text()
+    assert "Explanation: It says so." in preview.inner_text()
+    page.get_by_label("Explanations and suggestions of examples").uncheck()
+    expect(preview).not_to_contain_text("Explanation: It says so.")
+    page.get_by_label("Positive examples").first.uncheck()
+    expect(preview).not_to_contain_text("Positive Example 1")
+    page.get_by_label("Negative examples").first.check()
+    expect(preview).to_contain_text("Negative Example 1")
     page.locator("#id_definition").fill("Name the place of the thing.")
     preview.get_by_text("Definition: Name the place of the thing.").wait_for()
     axe(page)
