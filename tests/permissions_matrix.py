@@ -161,6 +161,13 @@ annotation:import_undo               GET    302 403 403 200 404 200 302 302 302
 annotation:import_undo               POST   302 403 403 302 404 302 302 302 302
 annotation:import_discard            GET    302 403 403 200 404 200 302 302 302
 annotation:import_discard            POST   302 403 403 302 404 302 302 302 302
+api_tasks                            GET    401 403 403 200 404 200 200 200 401
+api_tasks                            POST   401 403 403 201 404 201 403 201 401
+api_task                             GET    401 403 403 200 404 200 200 200 401
+api_task                             PATCH  401 403 403 200 404 200 403 200 401
+api_task                             DELETE 401 403 403 204 404 204 403 204 401
+api_task_render                      POST   401 403 403 200 404 200 403 200 401
+api_task_prompts                     POST   401 403 403 201 404 201 403 201 401
 api_imports                          GET    401 403 200 200 404 200 200 200 401
 api_imports                          POST   401 403 403 201 404 201 403 201 401
 api_import                           GET    401 403 200 200 404 200 200 200 401
@@ -511,6 +518,7 @@ api_factory_run                      PATCH  401 403 403 200 404 200 403 200 401
 api_factory_stop                     POST   401 403 403 200 404 200 403 200 401
 api_factory_go_on                    POST   401 403 403 200 404 200 403 200 401
 api_factory_candidates               GET    401 403 200 200 404 200 200 200 401
+api_factory_next                     POST   401 403 403 200 404 200 403 200 401
 api_factory_candidate                POST   401 403 403 200 404 200 403 200 401
 api_rounds                           GET    401 403 200 200 404 200 200 200 401
 api_rounds                           POST   401 403 403 201 404 201 403 201 401
@@ -831,6 +839,13 @@ def a_study(world: World) -> dict[str, Any]:
 TASK = {"definition": "Say yes.", "parts": ["definition"], "shots": "2", "first": "0"}
 
 
+def a_task_with_an_instance(world: World) -> None:
+    from annotation.models import InstructionTask
+
+    content = {"Definition": ["Say yes."], "Instances": [{"input": "Well?", "output": ["Yes"]}]}
+    InstructionTask.objects.filter(pk=world.kwargs["task"]).update(content=content)
+
+
 def a_map(world: World) -> dict[str, Any]:
     """A plan of another map, as the API takes it."""
     from training.models import PromptMap
@@ -945,6 +960,9 @@ SETUPS: dict[tuple[str, str], Setup] = {
     ("annotation:import_undo", "GET"): Setup(before=imported),
     ("annotation:import_undo", "POST"): Setup(before=imported),
     ("api_import_undo", "POST"): Setup(before=imported),
+    ("api_tasks", "POST"): Setup({"name": "another"}),
+    ("api_task", "PATCH"): Setup({"parts": ["definition"], "shots": 1}),
+    ("api_task_prompts", "POST"): Setup(before=a_task_with_an_instance),
     ("api_imports", "POST"): Setup({"name": "a.jsonl", "text": '{"prompt": "x"}'}),
     ("annotation:campaign_new", "POST"): Setup(
         {

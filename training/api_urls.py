@@ -99,6 +99,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="api_factory_candidates",
     ),
     path(
+        "factory/<int:factory_run>/next/",
+        factory.FactoryNextEndpoint.as_view(),
+        name="api_factory_next",
+    ),
+    path(
         "factory/<int:factory_run>/candidates/<int:candidate>/",
         factory.FactoryCandidateEndpoint.as_view(),
         name="api_factory_candidate",

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from annotation.prompt_filter import PromptFilter
 from training.access import MANAGES, READS
+from training.factory.actions.hold import hold_next
 from training.factory.actions.review import CHECKS, LONGEST_REASON, Edited, accept, dismiss
 from training.factory.actions.start_run import LONGEST_NAME, RunPlan, start_run
 from training.factory.actions.steer import UNCHANGED, change_settings, go_on, stop_run
@@ -203,6 +204,22 @@ class FactoryCandidatesEndpoint(Endpoint):
         found = _run(api_workspace(request, slug, *READS), factory_run)
         rows = Candidate.objects.filter(run=found).select_related("parent")
         return self.paged(rows.order_by("pk"))
+
+
+class NextCandidateRow(serializers.Serializer):
+    candidate = CandidateRow(allow_null=True, help_text="null: nothing waits that is nobody else's")
+
+
+class FactoryNextEndpoint(Endpoint):
+    serializer_class = NextCandidateRow
+
+    @extend_schema(
+        summary="Take the next candidate to review; nobody else is shown it", request=None
+    )
+    def post(self, request: Request, slug: str, factory_run: int) -> Response:
+        workspace = api_workspace(request, slug, *MANAGES)
+        held = hold_next(run=_run(workspace, factory_run), by=person_of(request))
+        return self.one({"candidate": held})
 
 
 class FactoryCandidateEndpoint(Endpoint):

@@ -16,6 +16,7 @@ from annotation.models import Prompt
 from annotation.prompt_filter import PromptFilter
 from training.access import MANAGES, READS, manages
 from training.factory import report
+from training.factory.actions.hold import hold_next
 from training.factory.actions.review import accept, compliant_answer, dismiss, question_of
 from training.factory.actions.start_run import start_run
 from training.factory.actions.steer import change_settings, go_on, stop_run
@@ -154,9 +155,9 @@ def run_settings(request: HttpRequest, workspace: Workspace, factory_run: int) -
 
 @workspace_page(*MANAGES, methods=("GET", "POST"))
 def review_page(request: HttpRequest, workspace: Workspace, factory_run: int) -> HttpResponse:
-    """The oldest candidate that waits; `?at=` names another one, `?after=` passes some over."""
+    """The oldest candidate that waits and that nobody else has before them; `?after=` passes some
+    over."""
     found = _found(workspace, factory_run)
-    waiting = waiting_for_review(found)
     if request.method == "POST":
         candidate = get_object_or_404(
             Candidate, run=found, pk=_number(request.POST.get("candidate"))
@@ -167,8 +168,7 @@ def review_page(request: HttpRequest, workspace: Workspace, factory_run: int) ->
         candidate = get_object_or_404(waiting_for_review(found), pk=candidate.pk)
         return _review(request, found, candidate, form, status=422)
     after = _number(request.GET.get("after"))
-    shown = waiting.filter(pk__gt=after).first() or waiting.first()
-    return _review(request, found, shown)
+    return _review(request, found, hold_next(run=found, by=request.user, after=after))
 
 
 def _decided(request: HttpRequest, candidate: Candidate, form: ReviewForm) -> bool:

@@ -199,6 +199,15 @@ class Candidate(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     reviewed_at = models.DateTimeField(null=True)
+    # Who has it on the screen, and until when nobody else is shown it; of one that waits.
+    held_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        db_index=False,  # only ever looked for within a run
+        related_name="+",
+    )
+    held_until = models.DateTimeField(null=True)
     prompt = models.ForeignKey(Prompt, on_delete=models.SET_NULL, null=True, related_name="+")
     completion = models.ForeignKey(
         Completion, on_delete=models.SET_NULL, null=True, related_name="+"
