@@ -32,7 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=int, default=10_000)
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--published", type=int, default=3, help="candidates for the published way")
+    parser.add_argument(
+        "--published", type=int, default=3, help="candidates for the published way; 0: none"
+    )
     options = parser.parse_args()
     texts = shuffled(options.data, options.pool + CANDIDATES)
     pool, candidates = texts[: options.pool], texts[options.pool :]
@@ -57,6 +59,9 @@ def main() -> None:
     print(f"equal to a scan of the whole pool: {scanned == decided[:200]} (200 candidates)")
 
     sample = candidates[: options.published]
+    if not sample:
+        print("published: not run")
+        return
     theirs, said = published(pool, sample)
     same = said == decided[: len(sample)]
     print(f"published: {theirs * 1e3:.0f} ms of CPU a candidate; same decisions: {same}")

@@ -74,7 +74,7 @@ def where(run: FactoryRun) -> Where:
         return Where("stopped", _("Stopped"), "warn")
     if job.state == State.FAILED:
         return Where("failed", _("Needs a look"), "bad")
-    if run.waiting:  # type: ignore[attr-defined]  # runs_in sets it
+    if run.waiting:  # type: ignore[attr-defined]  # an annotation of runs_in, which no stub knows
         return Where("waiting", _("Waits for review"), "warn")
     return Where("done", _("Done"), "good")
 

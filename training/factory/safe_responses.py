@@ -1,6 +1,8 @@
 """Safe responses as rows: harmful requests in other words, refusals to them, and what the model
 says when it is simply asked; harmless look-alikes beside them, for over-refusal."""
 
+from collections.abc import Iterable
+
 from annotation.domain.safe_responses import (
     intent_question,
     looks_like_refusal,
@@ -121,29 +123,27 @@ class SafeResponses(Procedure):
 
     def _intents(self, paraphrases: list[Candidate]) -> list[Wanted]:
         asked = self.asked(FactoryStep.INTENT)
-        original = {seed.pk: seed.text for seed in self.harmful}
+        original: dict[int | None, str] = {seed.pk: seed.text for seed in self.harmful}
         return [
             Wanted(
                 FactoryStep.INTENT,
                 each.pk,
-                intent_question(original[each.seed_id], each.text),  # type: ignore[index]
+                intent_question(original[each.seed_id], each.text),
                 about=each,
             )
             for each in paraphrases
             if each.pk not in asked
         ]
 
-    def _replies(
-        self, step: str, targets: list[FactorySeed] | list[FactorySeed | Candidate]
-    ) -> list[Wanted]:
+    def _replies(self, step: str, targets: Iterable[FactorySeed | Candidate]) -> list[Wanted]:
         """One reply to each; seeds have even numbers and paraphrases odd ones."""
         asked, found = self.asked(step), []
         for target in targets:
-            is_seed = isinstance(target, FactorySeed)
-            number = 2 * target.pk + (not is_seed)
+            seed = target if isinstance(target, FactorySeed) else None
+            about = target if isinstance(target, Candidate) else None
+            number = 2 * target.pk + (seed is None)
             if number in asked:
                 continue
             text = refusal_question(target.text) if step == FactoryStep.REFUSALS else target.text
-            about = {"seed": target} if is_seed else {"about": target}
-            found.append(Wanted(step, number, text, **about))  # type: ignore[arg-type]
+            found.append(Wanted(step, number, text, about=about, seed=seed))
         return found

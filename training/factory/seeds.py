@@ -18,7 +18,7 @@ def tasks_of(prompts: QuerySet[Prompt]) -> Iterator[FactorySeed]:
     """Each instruction once, with its first instances: prompts that differ in their input alone
     belong to one task, as imports of seed tasks make them."""
     found: dict[str, FactorySeed] = {}
-    for prompt in _page_by_page(prompts):
+    for prompt, outputs in _page_by_page(prompts):
         given = str(prompt.metadata.get("input") or "")
         instruction = prompt.text
         if given and instruction.endswith(given):
@@ -28,7 +28,7 @@ def tasks_of(prompts: QuerySet[Prompt]) -> Iterator[FactorySeed]:
             if len(found) >= MOST_SEEDS:
                 continue
             seed = found[instruction] = _seed(prompt, instruction)
-        for output in prompt.outputs:  # type: ignore[attr-defined]  # set by _page_by_page
+        for output in outputs:
             if len(seed.instances) < MOST_INSTANCES and output.strip():
                 seed.instances.append([given, output])
     yield from found.values()
@@ -62,8 +62,8 @@ def _category(prompt: Prompt) -> str:
     return prompt.use_case or (prompt.tags[0] if prompt.tags else "")
 
 
-def _page_by_page(prompts: QuerySet[Prompt]) -> Iterator[Prompt]:
-    """Prompts with text, each with the texts of its demonstrations as `outputs`."""
+def _page_by_page(prompts: QuerySet[Prompt]) -> Iterator[tuple[Prompt, list[str]]]:
+    """Prompts with text, each with the first texts of its demonstrations."""
     page: list[Prompt] = []
     for prompt in prompts.order_by("pk").iterator(PAGE):
         if prompt.text.strip():
@@ -74,12 +74,11 @@ def _page_by_page(prompts: QuerySet[Prompt]) -> Iterator[Prompt]:
     yield from _with_outputs(page)
 
 
-def _with_outputs(page: list[Prompt]) -> list[Prompt]:
+def _with_outputs(page: list[Prompt]) -> Iterator[tuple[Prompt, list[str]]]:
     outputs: dict[int, list[str]] = {}
     mine = Demonstration.objects.filter(prompt__in=[prompt.pk for prompt in page])
     rows: Any = current(mine)
-    for prompt, text in rows.order_by("pk").values_list("prompt_id", "text"):
-        outputs.setdefault(prompt, []).append(text)
+    for prompt_id, text in rows.order_by("pk").values_list("prompt_id", "text"):
+        outputs.setdefault(prompt_id, []).append(text)
     for prompt in page:
-        prompt.outputs = outputs.get(prompt.pk, [])[:MOST_INSTANCES]  # type: ignore[attr-defined]
-    return page
+        yield prompt, outputs.get(prompt.pk, [])[:MOST_INSTANCES]

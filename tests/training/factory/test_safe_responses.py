@@ -1,5 +1,8 @@
 """Safe responses: paraphrases, refusals with a human check, pairs, and over-refusal beside them."""
 
+import csv
+import gzip
+
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -9,6 +12,7 @@ from annotation.domain.safe_responses import (
     why_no_paraphrase,
 )
 from annotation.models import Comparison, Prompt
+from tests.annotation.imports.files import real_file
 from tests.annotation.material import an_answer
 from tests.cast import a_workspace, mia
 from tests.training.factory import world
@@ -134,6 +138,29 @@ def test_a_held_out_seed_stays_held_out_in_other_words(service: Service) -> None
 )
 def test_refusals_are_read_from_their_opening_words(text: str, refuses: bool) -> None:
     assert looks_like_refusal(text) is refuses
+
+
+@pytest.mark.parametrize(
+    ("model", "full", "agree", "missed", "over"),
+    # over: complied and read as refusals; missed: refusals that were not read as such.
+    [("gpt4", 441, 422, 17, 2), ("llama2orig", 395, 364, 20, 11)],
+)
+def test_refusals_are_read_as_people_read_them_on_xstest(
+    model: str, full: int, agree: int, missed: int, over: int
+) -> None:
+    """Human labels of 450 answers each; partial refusals are neither and left out."""
+    with gzip.open(real_file(f"safety/xstest_{model}_gpteval.csv.gz"), "rt") as file:
+        rows = list(csv.DictReader(file))
+    labels = {"1_full_compliance": False, "2_full_refusal": True}
+    read = [
+        (labels[row["final_label"]], looks_like_refusal(row["completion"]))
+        for row in rows
+        if row["final_label"] in labels
+    ]
+    assert len(read) == full
+    assert sum(human == rule for human, rule in read) == agree
+    assert sum(human and not rule for human, rule in read) == missed
+    assert sum(rule and not human for human, rule in read) == over
 
 
 def test_a_paraphrase_is_read_without_its_wrapping_and_judged() -> None:

@@ -106,6 +106,30 @@ def test_temperature_zero_takes_the_likeliest_token_and_another_model_stays_apar
     assert found[203]["text"] != found[201]["text"]
 
 
+def test_the_presence_penalty_is_taken_once_off_what_was_said() -> None:
+    """OpenAI's: z_v - penalty for every v of the answer, once however often it occurs."""
+    import torch
+
+    from training.trainers.answering import Request, _penalise
+
+    def request(penalty: float, said: list[int]) -> Request:
+        return Request(
+            1, "", None, "", 0.7, 1.0, 9, 0, 0, [], presence_penalty=penalty, ids=[4], tokens=said
+        )
+
+    logits = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]] * 4)
+    _penalise(
+        logits,
+        [request(2.0, [1, 1, 3]), request(0.0, [1, 3]), request(0.5, []), request(-1.0, [0])],
+    )
+    assert logits.tolist() == [
+        [1.0, 0.0, 3.0, 2.0, 5.0],  # 2 - 2 and 4 - 2; the 4 of the prompt is no answer
+        [1.0, 2.0, 3.0, 4.0, 5.0],
+        [1.0, 2.0, 3.0, 4.0, 5.0],
+        [2.0, 2.0, 3.0, 4.0, 5.0],  # a negative penalty asks for repeating
+    ]
+
+
 def test_an_answer_ends_at_a_stop_text_which_is_never_shown(process: Process, model: Path) -> None:
     process.ask(300, model, seed=5)
     whole = process.ends(300)[300]["text"].split()
