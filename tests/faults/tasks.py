@@ -98,6 +98,19 @@ def direct(file: str) -> None:
         out.write("direct 0 0\n")
 
 
+@job_kind("careless asking", label="Careless asking", max_attempts=5)
+def careless_asking(work: Work) -> None:
+    """What a run of the factory would be without rows: what was answered is known at its end."""
+    from training.generate import Sampling, service
+    from training.models import ModelEndpoint
+
+    endpoint = ModelEndpoint.objects.get(pk=work.arguments["endpoint_id"])
+    for text in work.arguments["texts"]:
+        asked = [{"role": "user", "content": text}]
+        list(service.ask(endpoint, asked, Sampling(), is_stopped=lambda: False))
+    trace(work, "noted")
+
+
 @job_kind("careless sampling", label="Careless sampling", max_attempts=5)
 def careless_sampling(work: Work) -> None:
     """What a round's step would be without its transaction: made first, noted afterwards."""
