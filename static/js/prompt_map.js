@@ -20,12 +20,13 @@
   let mode = "pan";
   let lasso = null;
   let grid = null;
-  let sprites = [];
+  let dots = []; // by kind: as it is, as one of the picked, and stepped back from those
+  let picture = null; // what the points are drawn into, of the canvas's size and the theme's paper
   let drawing = false;
   let atHome = true; // nobody has moved the map: it fills its place, whatever size that gets
   const texts = new Map();
 
-  // ---- colours: those of the design, drawn once as small pictures of a dot
+  // ---- colours: those of the design
 
   function colours() {
     const probe = document.createElement("span");
@@ -34,7 +35,7 @@
       probe.style.color = `var(${name})`;
       return getComputedStyle(probe).color;
     };
-    const found = { ink: read("--ink"), accent: read("--accent"), muted: read("--muted"), of: [] };
+    const found = { ink: read("--ink"), accent: read("--accent"), paper: read("--paper"), of: [] };
     for (let at = 0; at < points.sets.length; at++)
       found.of.push(read(`--series-${(at % SERIES) + 1}`));
     found.of.push(found.ink); // in several
@@ -42,34 +43,19 @@
     return found;
   }
 
-  function dot(colour, radius, ring) {
-    const ratio = window.devicePixelRatio || 1;
-    const size = Math.ceil((radius + 2) * 2 * ratio);
-    const made = document.createElement("canvas");
-    made.width = made.height = size;
-    const on = made.getContext("2d");
-    on.scale(ratio, ratio);
-    on.beginPath();
-    on.arc(size / ratio / 2, size / ratio / 2, radius, 0, 2 * Math.PI);
-    on.globalAlpha = ring ? 1 : 0.75;
-    on.fillStyle = colour;
-    on.fill();
-    if (ring) {
-      on.lineWidth = 1.5;
-      on.strokeStyle = ring;
-      on.stroke();
-    }
-    return { picture: made, size: size / ratio };
-  }
-
   function prepare() {
     const colour = colours();
+    const ratio = window.devicePixelRatio || 1;
     // A point of many prompts is larger: 1, 2 to 4, 5 to 19, 20 and more.
-    sprites = colour.of.map((each) => ({
-      plain: [2.5, 3.5, 5, 7].map((radius) => dot(each, radius)),
-      picked: [3.5, 4.5, 6, 8].map((radius) => dot(each, radius, colour.ink)),
+    const sizes = (radii, of, how) => radii.map((radius) => mapDots.dot(of, radius, ratio, how));
+    dots = colour.of.map((of) => ({
+      plain: sizes([2.5, 3.5, 5, 7], of, { alpha: 0.75 }),
+      back: sizes([2.5, 3.5, 5, 7], of, { alpha: 0.26 }),
+      picked: sizes([3.5, 4.5, 6, 8], of, { ring: colour.ink }),
     }));
-    sprites.lasso = colour.accent;
+    dots.lasso = colour.accent;
+    dots.paper = mapDots.rgb(colour.paper);
+    picture = null;
   }
 
   const total = (at) => points.counts[at].reduce((sum, n) => sum + n, 0);
@@ -81,38 +67,43 @@
     drawing = false;
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth: width, clientHeight: height } = canvas;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== wide || canvas.height !== high) {
+      canvas.width = wide;
+      canvas.height = high;
+      picture = null;
     }
+    picture ??= new mapDots.Picture(pen, wide, high, ratio, dots.paper);
+    picture.clear();
+    stampAll(width, height, false);
+    if (picked.size) stampAll(width, height, true);
+    picture.put();
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    for (const again of [false, true]) {
-      if (again && !picked.size) break;
-      pen.globalAlpha = picked.size && !again ? 0.35 : 1; // what is not picked steps back
-      for (const at of order) {
-        if (picked.has(at) !== again || !shown.has(kinds[at])) continue;
-        const x = points.x[at] * view.scale + view.x;
-        const y = points.y[at] * view.scale + view.y;
-        if (x < -10 || y < -10 || x > width + 10 || y > height + 10) continue;
-        const sprite = sprites[kinds[at]][again ? "picked" : "plain"][points.weight[at]];
-        pen.drawImage(
-          sprite.picture, x - sprite.size / 2, y - sprite.size / 2, sprite.size, sprite.size,
-        );
-      }
-    }
-    pen.globalAlpha = 1;
     if (lasso && lasso.length > 1) {
       pen.beginPath();
       lasso.forEach(([x, y], at) => (at ? pen.lineTo(x, y) : pen.moveTo(x, y)));
       pen.closePath();
       pen.globalAlpha = 0.12;
-      pen.fillStyle = sprites.lasso;
+      pen.fillStyle = dots.lasso;
       pen.fill();
       pen.globalAlpha = 1;
-      pen.strokeStyle = sprites.lasso;
+      pen.strokeStyle = dots.lasso;
       pen.lineWidth = 1.5;
       pen.stroke();
+    }
+  }
+
+  /** Those that are not picked, or those that are: they lie above the others. */
+  function stampAll(width, height, again) {
+    const look = again ? "picked" : picked.size ? "back" : "plain";
+    const { x: xs, y: ys, weight: weights } = points;
+    const { scale, x: left, y: top } = view;
+    for (const at of order) {
+      if (!shown.has(kinds[at]) || (picked.size && picked.has(at) !== again)) continue;
+      const x = xs[at] * scale + left;
+      const y = ys[at] * scale + top;
+      if (x < -10 || y < -10 || x > width + 10 || y > height + 10) continue;
+      picture.stamp(dots[kinds[at]][look][weights[at]], x, y);
     }
   }
 
