@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotation", "0028_the_order_of_items")]
+    dependencies = [("annotation", "0029_crowd_links")]
 
     operations = [
         migrations.AddField(
