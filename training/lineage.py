@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from training.lineage_ends import answers_of_models, boards_about, judgements_in
 from training.models import ModelVersion, Parentage, RunData, RunModel, TrainingRun
@@ -152,7 +152,7 @@ def _came_from(found: Lineage, versions: list[ModelVersion]) -> tuple[list[Node]
         if (reward := piece.snapshot.screened_by) is not None:
             others.append(Node("model", reward))
             found.edges.append((("model", reward.pk), ("run", piece.run_id), "screen"))
-    for tie in _without_a_run(child__in=versions):
+    for tie in _without_a_run(Q(child__in=versions)):
         others.append(Node("model", tie.parent))
         found.edges.append((("model", tie.parent_id), ("model", tie.child_id), tie.role))
     return [Node("run", run) for run in runs], others
@@ -173,13 +173,13 @@ def _led_to(found: Lineage, versions: list[ModelVersion]) -> tuple[list[Node], l
     for version in made:
         found.edges.append((("run", int(version.run_id or 0)), ("model", version.pk), "result"))
     models = [Node("model", version) for version in made]
-    for tie in _without_a_run(parent__in=versions):
+    for tie in _without_a_run(Q(parent__in=versions)):
         models.append(Node("model", tie.child))
         found.edges.append((("model", tie.parent_id), ("model", tie.child_id), tie.role))
     return runs, models
 
 
-def _without_a_run(**of: Any) -> QuerySet[Parentage]:
+def _without_a_run(of: Q) -> QuerySet[Parentage]:
     """Descents that no run made: an adapter merged into its base."""
-    found = Parentage.objects.filter(child__run=None, **of)
+    found = Parentage.objects.filter(of, child__run=None)
     return found.select_related("parent", "child").order_by("pk")

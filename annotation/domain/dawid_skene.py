@@ -10,7 +10,8 @@ from annotation.domain.arrays import Floats, Ints, sum_by
 from annotation.domain.battles import encode
 
 TOLERANCE = 1e-11
-MAX_ITERATIONS = 20_000
+MAX_STEPS = 20_000
+NEVER = 1e-6  # items: a truth that a rater met less often was not met, and tells rounding errors
 
 
 @dataclass(frozen=True)
@@ -44,50 +45,112 @@ def dawid_skene(labels: Sequence[tuple[Hashable, Hashable, Hashable]]) -> LabelM
 
     M: prior_k = mean of T_ik; confusion^r_kl = sum_i T_ik n^r_il / sum_il T_ik n^r_il.
     E: T_ik in proportion to prior_k * product over r, l of (confusion^r_kl)^(n^r_il).
+    Two steps show where the next ones lead, and the third begins there (SQUAREM: Varadhan and
+    Roland 2008, Scandinavian Journal of Statistics 35, scheme S3), unless that is less likely than
+    where two steps lead: where all people err alike plain steps are thousands.
     Raises ValueError without labels.
     """
     if not labels:
         raise ValueError("There is no label to combine. Collect at least one.")
-    items, item = encode([row[0] for row in labels])
-    raters, rater = encode([row[1] for row in labels])
-    names = tuple(sorted({row[2] for row in labels}, key=str))
-    label = np.array([names.index(row[2]) for row in labels])
-    kinds, people = len(names), len(raters)
-    posterior = np.zeros((len(items), kinds))
-    np.add.at(posterior, (item, label), 1.0)
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    converged = False
-    for _ in range(MAX_ITERATIONS):
-        prior = posterior.mean(axis=0)
-        said = np.stack(
-            [
-                sum_by(rater * kinds + label, posterior[item, truth], people * kinds)
-                for truth in range(kinds)
-            ]
-        )
-        said = said.reshape(kinds, people, kinds).transpose(1, 0, 2)
-        met = said.sum(axis=2, keepdims=True)
-        confusion = np.divide(said, met, out=np.full(said.shape, np.nan), where=met > 0)
-        joint = _log_joint(prior, confusion, item, rater, label, len(items))
-        evidence = logsumexp(joint, axis=1)
-        updated = np.exp(joint - evidence[:, None])
-        converged = bool(np.abs(updated - posterior).max() < TOLERANCE)
-        posterior = updated
+    said = _Said.of(labels)
+    posterior = said.proportions()
+    now = said.step(posterior)
+    for _ in range(MAX_STEPS // 3):
+        converged = bool(np.abs(now.posterior - posterior).max() < TOLERANCE)
         if converged:
             break
+        after = said.step(now.posterior)
+        ahead = _ahead(posterior, now.posterior, after.posterior)
+        further = said.step(ahead)
+        better = further.log_likelihood >= after.log_likelihood
+        posterior, now = (ahead, further) if better else (now.posterior, after)
     return LabelModel(
-        items, raters, names, posterior, prior, confusion, float(evidence.sum()), converged
+        said.items,
+        said.raters,
+        said.names,
+        now.posterior,
+        now.prior,
+        np.where(now.met > NEVER, now.confusion, np.nan),
+        now.log_likelihood,
+        converged,
     )
 
 
-def _log_joint(
-    prior: Floats, confusion: Floats, item: Ints, rater: Ints, label: Ints, n: int
-) -> Floats:
-    """(I, K) log of prior_k times the probability of everything said about an item, given k."""
-    with np.errstate(divide="ignore"):
-        log_prior, log_said = np.log(prior), np.log(confusion)
-    # A truth that a rater never met has weight 0 wherever that rater spoke.
-    spoken = np.nan_to_num(log_said[rater, :, label], nan=-np.inf, neginf=-np.inf)
-    joint = np.tile(log_prior, (n, 1))
-    np.add.at(joint, item, spoken)
-    return joint
+def _ahead(start: Floats, one: Floats, two: Floats) -> Floats:
+    """(I, K) where the way over `start`, `one` and `two` leads; items that it would lead out of
+    what probabilities can be stay at `two`."""
+    first = one - start
+    bend = two - one - first
+    length = float(np.linalg.norm(bend))
+    if length == 0.0:
+        return two
+    stride = max(1.0, float(np.linalg.norm(first)) / length)
+    led = start + 2.0 * stride * first + stride**2 * bend
+    # A truth that is ruled out can never come back: none is ruled out by a long stride.
+    inside = ((led > 0.0) | (two == 0.0)).all(axis=1) & (led <= 1.0).all(axis=1)
+    led = np.where(inside[:, None], np.where(two == 0.0, 0.0, led), two)
+    return np.asarray(led / led.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step of both kinds: what follows from a posterior, and the posterior that follows.
+
+    met: (R, K, 1) how often, in expectation, a rater spoke of an item of each truth.
+    """
+
+    prior: Floats
+    met: Floats
+    confusion: Floats
+    posterior: Floats
+    log_likelihood: float
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The labels as codes: item, rater and label of each, (N,)."""
+
+    items: tuple[Hashable, ...]
+    raters: tuple[Hashable, ...]
+    names: tuple[Hashable, ...]
+    item: Ints
+    rater: Ints
+    label: Ints
+
+    @classmethod
+    def of(cls, labels: Sequence[tuple[Hashable, Hashable, Hashable]]) -> "_Said":
+        items, item = encode([row[0] for row in labels])
+        raters, rater = encode([row[1] for row in labels])
+        names = tuple(sorted({row[2] for row in labels}, key=str))
+        code = {name: place for place, name in enumerate(names)}
+        label = np.array([code[row[2]] for row in labels])
+        return cls(items, raters, names, item, rater, label)
+
+    def proportions(self) -> Floats:
+        kinds = len(self.names)
+        counts = np.bincount(self.item * kinds + self.label, minlength=len(self.items) * kinds)
+        votes = counts.reshape(len(self.items), kinds).astype(np.float64)
+        return np.asarray(votes / votes.sum(axis=1, keepdims=True))
+
+    def step(self, posterior: Floats) -> _Step:
+        kinds, people = len(self.names), len(self.raters)
+        prior = posterior.mean(axis=0)
+        cell = self.rater * kinds + self.label
+        counts = [sum_by(cell, posterior[self.item, k], people * kinds) for k in range(kinds)]
+        said = np.stack(counts).reshape(kinds, people, kinds).transpose(1, 0, 2)
+        met = said.sum(axis=2, keepdims=True)
+        confusion = np.divide(said, met, out=np.full(said.shape, np.nan), where=met > 0)
+        joint = self._log_joint(prior, confusion)
+        evidence = logsumexp(joint, axis=1)
+        updated = np.exp(joint - evidence[:, None])
+        return _Step(prior, met, confusion, updated, float(evidence.sum()))
+
+    def _log_joint(self, prior: Floats, confusion: Floats) -> Floats:
+        """(I, K) log of prior_k times the probability of all that was said of an item, given k."""
+        with np.errstate(divide="ignore"):
+            log_prior, log_said = np.log(prior), np.log(confusion)
+        # A truth that a rater never met has weight 0 wherever that rater spoke.
+        log_said = np.nan_to_num(log_said, nan=-np.inf, neginf=-np.inf)
+        spoken = log_said[self.rater, :, self.label]
+        sums = [sum_by(self.item, spoken[:, k], len(self.items)) for k in range(len(self.names))]
+        return np.asarray(log_prior + np.stack(sums, axis=1))

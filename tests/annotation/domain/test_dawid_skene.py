@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from annotation.domain import dawid_skene as module
 from annotation.domain.dawid_skene import dawid_skene
 
 
@@ -50,3 +51,39 @@ def test_the_order_of_the_labels_does_not_matter() -> None:
 def test_it_refuses_nothing() -> None:
     with pytest.raises(ValueError, match="no label to combine"):
         dawid_skene([])
+
+
+def alike() -> list[tuple[int, int, str]]:
+    """400 items, each seen by 3 of 8 people who all err alike: plain steps hardly move."""
+    random = np.random.default_rng(0)
+    names = np.array(["a", "b", "c"])
+    rows = []
+    for item, truth in enumerate(random.choice(names, 400)):
+        for person in random.choice(8, 3, replace=False).tolist():
+            label = truth if random.random() < 0.6 else random.choice(names)
+            rows.append((item, person, str(label)))
+    return rows
+
+
+def test_long_strides_arrive_where_short_steps_do_and_sooner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = 0
+    step = module._Said.step
+
+    def counted(said: module._Said, posterior: np.ndarray) -> module._Step:
+        nonlocal steps
+        steps += 1
+        return step(said, posterior)
+
+    monkeypatch.setattr(module._Said, "step", counted)
+    strides = dawid_skene(alike())
+    taken, steps = steps, 0
+    monkeypatch.setattr(module, "_ahead", lambda start, one, two: two)
+    plain = dawid_skene(alike())
+    assert strides.converged
+    assert plain.converged
+    assert strides.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-6)
+    assert strides.posterior == pytest.approx(plain.posterior, abs=1e-5)
+    assert strides.accuracy() == pytest.approx(plain.accuracy(), abs=1e-5)
+    assert taken < steps / 2
