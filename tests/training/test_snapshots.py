@@ -135,7 +135,7 @@ def test_nothing_to_freeze_is_said_and_leaves_no_file() -> None:
     with pytest.raises(ValidationError, match="lets nothing through"):
         a_snapshot(workspace, kind=Kind.PROMPT_COMPLETION)
     a_prompt(workspace, split="held_out")
-    with pytest.raises(ValidationError, match="1 held_out"):
+    with pytest.raises(ValidationError, match="1 prompts of the split “held out”"):
         a_snapshot(workspace, kind=Kind.PROMPT_ONLY)
     assert not SnapshotJudgements.objects.exists()
 
