@@ -13,8 +13,11 @@ FAST = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=
 def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
+    from tests.emptying import delete_the_few
+    from webapp.database.base import Operations
     from webapp.services import postgres
 
+    Operations.sql_flush = delete_the_few  # type: ignore[method-assign]  # in tests alone
     # Argon2 is slow on purpose; tests/webapp/test_settings.py looks at the real setting.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     if "DATABASE_URL" in os.environ:  # given by the person, or inherited by a worker
