@@ -115,7 +115,7 @@ def test_a3_a_late_answer_is_kept_as_a_draft_and_never_counted_twice() -> None:
             annotator=ann(),
             submission=sent(held, answers.Demonstration("A slow answer.")),
         )
-    assert Draft.objects.get(annotator=ann()).content == {"text": "A slow answer."}
+    assert Draft.objects.get(annotator=ann()).content["text"] == "A slow answer."
     submit(assignment=his, annotator=bob, submission=sent(his, answers.Demonstration("A fast one")))
     assert Demonstration.objects.get().annotator == bob
 
