@@ -11,8 +11,7 @@ from tests.access.world import IDENTITIES, World, routes
 from tests.permissions_matrix import SETUPS, UNREACHED, Row, Setup, request_of, rows
 from webapp.workspaces.access import page
 
-# One process asks for all answers, which takes a minute.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("permissions")]
+pytestmark = pytest.mark.django_db
 LOGIN = "/account/login/"
 # What only the other workspace holds: nobody outside it may meet these words.
 CANARIES = (b"Tea pots", b"tea-pots", b"ann@tea.test", b"eve@rondo.test")

@@ -16,8 +16,7 @@ from tests.faults.harness import Process
 from tests.faults.real_brokers import PACKAGES, RondoOn, beside, missing
 from tests.faults.test_queue import ONLY_HINTS
 
-# One process keeps each of the brokers.
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("real brokers")]
+pytestmark = pytest.mark.fault
 
 
 class Running:
