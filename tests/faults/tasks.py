@@ -63,7 +63,7 @@ def poison(work: Work) -> None:
 def zombie(work: Work) -> dict[str, Any]:
     """Its first attempt sleeps until a file is there, then writes as if it still owned the job.
 
-    The thing written is the name of the job's workspace; without `fence` the write is a plain one.
+    The thing written is the description of the job's workspace; without `fence` the write is plain.
     """
     trace(work, "begin")
     while work.attempt == 1 and not Path(work.arguments["go"]).exists():
@@ -72,7 +72,8 @@ def zombie(work: Work) -> dict[str, Any]:
         time.sleep(0.05)
     try:
         with work.fenced() if work.arguments["fence"] else contextlib.nullcontext():
-            Workspace.objects.update(description=f"written by attempt {work.attempt}")
+            mine = Workspace.objects.filter(pk=work.job.workspace_id)
+            mine.update(description=f"written by attempt {work.attempt}")
     except LeaseLost:
         trace(work, "refused")
         raise

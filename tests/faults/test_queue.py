@@ -233,7 +233,7 @@ def pause_a_worker(rondo: Rondo, start: Start, *, fence: bool) -> None:
     go.touch()
     sleeper.go_on()
     until(lambda: len(rondo.trace()) == 4, "the zombie has tried to write")
-    wrote = Workspace.objects.get().description
+    wrote = Workspace.objects.get(pk=Job.objects.get(pk=job).workspace_id).description
     if fence:
         assert rondo.trace() == ["begin", "begin", "wrote", "refused"]
         assert wrote == "written by attempt 2"
